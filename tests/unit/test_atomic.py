@@ -6,7 +6,6 @@ import stat
 from pathlib import Path
 
 import pytest
-
 from sealtrail import atomic
 from sealtrail.errors import StorageError
 
