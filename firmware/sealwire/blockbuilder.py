@@ -84,15 +84,12 @@ class BlockBuilder:
 
     def fits_sample(self, probe_count: int) -> bool:
         """Whether a sample of *probe_count* values surely fits, whatever they are."""
-        return (
-            self._runs < RUN_COUNT_MAX and self._used + probe_count * _RUN_SIZE <= self._space
-        )
+        return self._runs < RUN_COUNT_MAX and self._used + probe_count * _RUN_SIZE <= self._space
 
     def fits_event(self, data_size: int = 0) -> bool:
         """Whether an event with *data_size* bytes of encoded data surely fits."""
         return (
-            self._events < EVENT_COUNT_MAX
-            and self._used + _EVENT_SIZE + data_size <= self._space
+            self._events < EVENT_COUNT_MAX and self._used + _EVENT_SIZE + data_size <= self._space
         )
 
     def fits(self, probe_count: int = 0, data_size: int | None = None) -> bool:

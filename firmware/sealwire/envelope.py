@@ -19,6 +19,10 @@ NOT_COSE = "not a COSE_Sign1"
 PROTECTED_NOT_ALLOWED = "protected header not allowed"
 UNPROTECTED_NOT_EMPTY = "unprotected header not empty"
 SIGNATURE_SIZE_WRONG = "signature not 64 bytes"
+PAYLOAD_NOT_MAP = "payload not a map"
+UNKNOWN_KEY = "unknown key"
+MISSING_KEY = "missing key"
+OUT_OF_RANGE = "value out of range"
 
 _PROTECTED = {
     labels.ALG_EDDSA: b"\xa1\x01\x27",

@@ -12,9 +12,13 @@ from . import cbor, labels
 from .blockbuilder import BlockBuilder
 from .compat import const
 from .envelope import (
+    MISSING_KEY,
     NOT_COSE,
+    OUT_OF_RANGE,
+    PAYLOAD_NOT_MAP,
     PROTECTED_NOT_ALLOWED,
     RECORD_SIZE_MAX,
+    UNKNOWN_KEY,
     RecordError,
     envelope,
     is_record_header,
@@ -35,10 +39,6 @@ __all__ = [
     "sig_structure_parts",
 ]
 
-PAYLOAD_NOT_MAP = "payload not a map"
-UNKNOWN_KEY = "unknown key"
-MISSING_KEY = "missing key"
-OUT_OF_RANGE = "value out of range"
 UNKNOWN_KIND = "unknown kind"
 WRONG_KEY_FOR_KIND = "key does not fit the kind"
 EMPTY_BLOCK = "block without content"
