@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: MIT
+"""Access and sync on MicroPython itself."""
+
+from tests.micropython import run_upy
+from tests.paths import REPO
+from tests.upy.access_vectors import CHECKS
+
+UPY = REPO / "tests" / "upy"
+
+
+def test_known_answers_hold_on_micropython():
+    known = REPO / "tests/vectors/access/known_answers.json"
+    output = run_upy(UPY / "access_vectors.py", str(known))
+    assert output.splitlines()[-1] == f"checks {len(CHECKS)}"
+
+
+def test_cuts_losses_and_repeats_cost_nothing_on_micropython():
+    output = run_upy(UPY / "access_sync_pipe.py", timeout_s=120)
+    assert output.splitlines()[-1] == "done"
