@@ -129,7 +129,7 @@ class Dock:
 
         *also_unreceipted* only after every record was read and is durable here.
         """
-        self._ask(_ERASE, {1: True} if also_unreceipted else {}, _SLOW_TIMEOUT_S)
+        self._ask(_ERASE, {1: 1} if also_unreceipted else {}, _SLOW_TIMEOUT_S)
 
     def read_all(
         self, progress: Callable[[int, int], None] = lambda done, total: None
