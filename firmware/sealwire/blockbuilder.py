@@ -16,7 +16,7 @@ uptime on each call costs the blocks of `up_ms - base`; the collector gets them 
 
 from . import cbor, labels
 from .compat import const
-from .envelope import RECORD_SIZE_MAX, RecordError
+from .envelope import RecordError
 
 PROBE_COUNT_MAX = const(4)
 RUN_COUNT_MAX = const(32)  # per block, all probes alike
@@ -25,7 +25,6 @@ TOLERANCE_MS = const(1000)  # of a reading's computed instant
 SPAN_MAX_MS = const(0x3FFF_FFFF)  # from the first to the last entry of a block
 
 BLOCK_FULL = "block full"
-TIME_GOES_BACK = "uptime goes back"
 NO_PROBES = "number of probes out of range"
 
 # Worst cases in bytes; test_blockbuilder compares them with real encodings.
@@ -38,7 +37,7 @@ _EVENT_SIZE = const(8)  # array, t_ms 5, code 2
 class BlockBuilder:
     """Content of one record in the making. Records stay within *max_size* bytes."""
 
-    def __init__(self, max_size: int = RECORD_SIZE_MAX) -> None:
+    def __init__(self, max_size: int = labels.RECORD_SIZE_MAX) -> None:
         self._space = max_size - _FIXED_SIZE
         self._deltas = [None] * PROBE_COUNT_MAX  # bytearray per probe, made when first used
         self._delta_size = [0] * PROBE_COUNT_MAX
@@ -63,7 +62,7 @@ class BlockBuilder:
     def clear(self) -> None:
         """Forgets everything gathered; keeps the buffers."""
         self._base_ms = 0
-        self._end_ms = 0  # of the last entry, relative to _base_ms
+        self._end_ms = 0  # of the latest entry, relative to _base_ms
         self._used = 0  # bytes of runs and events, worst case
         self._runs = 0
         self._events = 0
@@ -82,30 +81,36 @@ class BlockBuilder:
         """Events gathered."""
         return self._events
 
-    def fits_sample(self, probe_count: int) -> bool:
-        """Whether a sample of *probe_count* values surely fits, whatever they are."""
-        return self._runs < RUN_COUNT_MAX and self._used + probe_count * _RUN_SIZE <= self._space
-
-    def fits_event(self, data_size: int = 0) -> bool:
-        """Whether an event with *data_size* bytes of encoded data surely fits."""
+    def fits_sample(self, up_ms: int, values: tuple) -> bool:
+        """Whether `add_sample` with these arguments surely succeeds."""
+        # As if every probe began a new run: at most 23 bytes a probe too careful.
         return (
-            self._events < EVENT_COUNT_MAX and self._used + _EVENT_SIZE + data_size <= self._space
+            self._runs < RUN_COUNT_MAX
+            and self._used + len(values) * _RUN_SIZE <= self._space
+            and self._is_near(up_ms)
         )
 
-    def fits(self, probe_count: int = 0, data_size: int | None = None) -> bool:
-        """Whether a sample and an event (None: no event) surely fit together."""
-        need = probe_count * _RUN_SIZE
-        if data_size is not None:
-            need += _EVENT_SIZE + data_size
-            if self._events >= EVENT_COUNT_MAX:
-                return False
-        return self._runs < RUN_COUNT_MAX and self._used + need <= self._space
+    def fits_event(self, up_ms: int, code: int, data: object = None) -> bool:
+        """Whether `add_event` with these arguments surely succeeds."""
+        size = 0
+        if isinstance(data, (bytes, bytearray, memoryview)):
+            size = len(data)
+        elif data is not None:
+            size = len(cbor.encode(data))
+        return (
+            self._events < EVENT_COUNT_MAX
+            and self._used + _EVENT_SIZE + size <= self._space
+            and self._is_near(up_ms)
+        )
+
+    def _is_near(self, up_ms: int) -> bool:
+        return self.is_empty or abs(up_ms - self._base_ms) <= SPAN_MAX_MS
 
     def add_sample(self, up_ms: int, values: tuple) -> None:
         """Adds one sample: for each probe centi-degrees C, or FAULT_BASE + fault.
 
-        Raises RecordError when it does not fit, when *up_ms* goes back, or when the
-        number of values is not 1 to PROBE_COUNT_MAX; nothing is added then.
+        Raises RecordError when it does not fit or the number of values is not 1 to
+        PROBE_COUNT_MAX; nothing is added then.
         """
         count = len(values)
         if not 0 < count <= PROBE_COUNT_MAX:
@@ -116,17 +121,20 @@ class BlockBuilder:
             self._begin_run(at_ms, values)
         for probe in range(count):
             self._last[probe] = values[probe]
-        self._end_ms = at_ms
+        self._end_ms = max(self._end_ms, at_ms)
         self.sample_count += 1
 
     def _relative(self, up_ms: int) -> int:
+        """The instant relative to the block's first entry.
+
+        An interrupt's event may overtake a sample that was begun before it, so entries
+        need not be in order of time.
+        """
         if self._runs == 0 and self._events == 0:
             self._base_ms = up_ms
             return 0
         at_ms = up_ms - self._base_ms
-        if at_ms < self._end_ms:
-            raise RecordError(TIME_GOES_BACK)
-        if at_ms > SPAN_MAX_MS:
+        if not -SPAN_MAX_MS <= at_ms <= SPAN_MAX_MS:
             raise RecordError(BLOCK_FULL)
         return at_ms
 
@@ -168,9 +176,9 @@ class BlockBuilder:
 
     def _begin_run(self, at_ms: int, values: tuple) -> None:
         count = len(values)
-        if not self.fits_sample(count):
-            raise RecordError(BLOCK_FULL)
         run = self._runs
+        if run >= RUN_COUNT_MAX or self._used + count * _RUN_SIZE > self._space:
+            raise RecordError(BLOCK_FULL)
         for probe in range(count):
             if self._deltas[probe] is None:
                 self._deltas[probe] = bytearray(self._space)
@@ -196,7 +204,7 @@ class BlockBuilder:
         at_ms = self._relative(up_ms)
         writer = self._event_data
         start = writer.size
-        if not self.fits_event():
+        if self._events >= EVENT_COUNT_MAX:
             raise RecordError(BLOCK_FULL)
         try:
             if isinstance(data, (bytes, bytearray, memoryview)):
@@ -208,7 +216,7 @@ class BlockBuilder:
             if error.reason == cbor.BUFFER_FULL:
                 raise RecordError(BLOCK_FULL)
             raise
-        if not self.fits_event(writer.size - start):
+        if self._used + _EVENT_SIZE + writer.size - start > self._space:
             writer.size = start
             raise RecordError(BLOCK_FULL)
         self._event_t[self._events] = at_ms
@@ -216,7 +224,7 @@ class BlockBuilder:
         self._event_end[self._events] = writer.size
         self._events += 1
         self._used += _EVENT_SIZE + writer.size - start
-        self._end_ms = at_ms
+        self._end_ms = max(self._end_ms, at_ms)
 
     def payload(
         self,
@@ -232,13 +240,14 @@ class BlockBuilder:
     ) -> bytes:
         """The payload of a record with this content, sealed at *up_ms* of *boot*.
 
-        *utc*: None or (lo_s, source, width_s or None). Leaves the content in place:
-        `clear` it once the record is durable. Raises RecordError when *up_ms* lies before
-        the last entry.
+        UPTIME becomes *up_ms*, or the latest entry's instant where that is later. *utc*:
+        None or (lo_s, source, width_s or None). Leaves the content in place: `clear` it
+        once the record is durable.
         """
-        end_ms = 0 if self.is_empty else up_ms - self._base_ms
-        if end_ms < self._end_ms:
-            raise RecordError(TIME_GOES_BACK)
+        end_ms = 0
+        if not self.is_empty:
+            end_ms = max(up_ms - self._base_ms, self._end_ms)
+            up_ms = self._base_ms + end_ms
         out = self._out
         out.size = 0
         optional = (utc, self._runs or None, self._events or None, nonce, next_key, sealed_by_boot)

@@ -10,9 +10,8 @@ arrived. Reasons are those of docs/record-format.md.
 
 from . import cbor, labels
 from .compat import const
+from .labels import RECORD_SIZE_MAX, STATEMENT_SIZE_MAX
 
-RECORD_SIZE_MAX = const(1024)  # bytes, a whole record
-STATEMENT_SIZE_MAX = const(480)  # bytes, a whole statement: fits one long write
 SIGNATURE_SIZE = const(64)
 
 NOT_COSE = "not a COSE_Sign1"
@@ -23,6 +22,8 @@ PAYLOAD_NOT_MAP = "payload not a map"
 UNKNOWN_KEY = "unknown key"
 MISSING_KEY = "missing key"
 OUT_OF_RANGE = "value out of range"
+
+__all__ = ["RECORD_SIZE_MAX", "SIGNATURE_SIZE", "STATEMENT_SIZE_MAX", "RecordError"]
 
 _PROTECTED = {
     labels.ALG_EDDSA: b"\xa1\x01\x27",

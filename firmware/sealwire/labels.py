@@ -7,6 +7,10 @@ when the two differ. Numbers of the access and sync protocols are in `protocol`.
 
 from .compat import const
 
+# Limits in bytes.
+RECORD_SIZE_MAX = const(1024)  # a whole record
+STATEMENT_SIZE_MAX = const(480)  # a whole statement: fits one long write
+
 # Payload keys of a record.
 KIND = const(0)
 SEQ = const(1)

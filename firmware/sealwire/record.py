@@ -8,7 +8,7 @@ comes out of here is well formed; whether it is true is for the verifier.
 
 from collections import namedtuple
 
-from . import cbor, labels
+from . import cbor, events, labels
 from .blockbuilder import BlockBuilder
 from .compat import const
 from .envelope import (
@@ -118,7 +118,7 @@ def parse_record(source: bytes) -> Record:
     kind = fields[labels.KIND]
     boot, up_ms = fields[labels.UPTIME]
     runs = _runs(fields.get(labels.RUNS), up_ms)
-    events = _events(fields.get(labels.EVENTS), up_ms)
+    noted = _events(fields.get(labels.EVENTS), up_ms)
     return Record(
         kind,
         fields[labels.SEQ],
@@ -127,7 +127,7 @@ def parse_record(source: bytes) -> Record:
         up_ms,
         _utc(fields.get(labels.UTC)),
         runs,
-        events,
+        noted,
         fields.get(labels.NONCE),
         fields.get(labels.NEXT_KEY),
         fields.get(labels.SEALED_BY_BOOT),
@@ -288,6 +288,10 @@ def _event(event: object, up_ms: int) -> tuple:
     if not isinstance(event, list) or not 2 <= len(event) <= 3:
         raise RecordError(EVENTS_MALFORMED)
     t_ms, code = event[0], event[1]
-    if not isinstance(t_ms, int) or not -up_ms <= t_ms <= 0 or not _is_uint(code, 255):
+    if not isinstance(t_ms, int) or not -up_ms <= t_ms <= 0 or not isinstance(code, int):
         raise RecordError(EVENTS_MALFORMED)
-    return t_ms, code, event[2] if len(event) == 3 else None
+    data = event[2] if len(event) == 3 else None
+    reason = events.judge(code, data)
+    if reason is not None:
+        raise RecordError(reason)
+    return t_ms, code, data
