@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""Where everything durable lies, by the flash map of board.json (design: flash map).
+
+keys  sector 0, 1   epoch seeds, a sector each     (KeySlots)
+      sector 2..    state ring                     (StateStore)
+log   sector 0..15  journal                        (Journal)
+      the rest      record log                     (RecordLog)
+"""
+
+from micropython import const
+
+from .journal import Journal
+from .keyslots import KeySlots
+from .recordlog import RecordLog
+from .ringlog import Ring
+from .statestore import StateStore
+
+_SEED_SECTORS = const(2)
+_JOURNAL_SECTORS = const(16)
+_JOURNAL_ENTRY_MAX = const(768)
+_RECORD_ENTRY_MAX = const(1100)
+_STATE_ENTRY_MAX = const(768)
+# Slots kept free so that a full ring can still take the mark that frees it.
+_RESERVE_SLOTS = const(4)
+# Block protocol, ioctl: number of sectors.
+_IOCTL_SECTOR_COUNT = const(4)
+
+
+class Storage:
+    """The four stores, opened. *keys* and *log* are block devices (esp32.Partition)."""
+
+    def __init__(self, keys, log):
+        self._keys = keys
+        self.key_slots = KeySlots(keys, 0, 1)
+        state_sectors = keys.ioctl(_IOCTL_SECTOR_COUNT, 0) - _SEED_SECTORS
+        record_sectors = log.ioctl(_IOCTL_SECTOR_COUNT, 0) - _JOURNAL_SECTORS
+        self._state_ring = _ring(keys, _SEED_SECTORS, state_sectors, _STATE_ENTRY_MAX)
+        self._journal_ring = _ring(log, 0, _JOURNAL_SECTORS, _JOURNAL_ENTRY_MAX)
+        self._record_ring = _ring(log, _JOURNAL_SECTORS, record_sectors, _RECORD_ENTRY_MAX)
+        self.state = StateStore(self._state_ring)
+        self.journal = Journal(self._journal_ring)
+        self.records = RecordLog(self._record_ring)
+
+    def open(self) -> None:
+        """Recovers every store; idempotent. Raises RingError on a device it must not use."""
+        for ring in (self._state_ring, self._journal_ring, self._record_ring):
+            ring.open()
+        self.state.open()
+        self.journal.open()
+        self.records.open()
+
+    def format_log(self) -> None:
+        """Erases journal and records: a new chain begins. The caller has asked permission."""
+        self._journal_ring.format()
+        self._record_ring.format()
+        self.journal.open()
+        self.records.open()
+
+    @property
+    def fill_permille(self) -> int:
+        """How much of the record log may not be overwritten, 0..1000."""
+        return self._record_ring.fill_permille
+
+
+def _ring(device, first_sector, sector_count, entry_size_max):
+    return Ring(
+        device,
+        first_sector,
+        sector_count,
+        entry_size_max=entry_size_max,
+        reserve_slots=_RESERVE_SLOTS,
+    )
