@@ -6,6 +6,7 @@ simulation can turn it. A turned clock is never silent: it says so on stderr onc
 every JSON answer and report carries `simulated_clock: true`.
 """
 
+import math
 import os
 import sys
 import time
@@ -33,15 +34,15 @@ class Clock(Protocol):
 class HostClock:
     """The system clock, shifted by *offset_s* in simulations only."""
 
-    def __init__(self, offset_s: int = 0) -> None:
-        self._offset_ms = offset_s * 1000
+    def __init__(self, offset_s: float = 0) -> None:
+        self._offset_ms = round(offset_s * 1000)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "HostClock":
-        """Reads SEALTRAIL_CLOCK_OFFSET_S (whole seconds; simulation only).
+        """Reads SEALTRAIL_CLOCK_OFFSET_S (seconds, decimals allowed; simulation only).
 
         Writes one line to stderr when the clock is shifted. Raises UsageError for a value
-        that is no whole number or lies beyond 40 years.
+        that is no number or lies beyond 40 years.
         """
         text = (
             (os.environ if environment is None else environment).get(OFFSET_VARIABLE, "").strip()
@@ -50,7 +51,7 @@ class HostClock:
             return cls()
         offset_s = _parse_offset(text)
         if offset_s:
-            print(f"sealtrail: simulated clock, {offset_s:+d} s", file=sys.stderr)
+            print(f"sealtrail: simulated clock, {offset_s:+g} s", file=sys.stderr)
         return cls(offset_s)
 
     @property
@@ -72,14 +73,14 @@ def iso(utc_ms: int) -> str:
     return datetime.fromtimestamp(utc_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _parse_offset(text: str) -> int:
+def _parse_offset(text: str) -> float:
     try:
-        offset_s = int(text, 10)
+        offset_s = float(text)
     except ValueError:
-        raise UsageError(
-            f"{OFFSET_VARIABLE}={text}: not a whole number of seconds",
-            "Unset it: it is for simulations only.",
-        ) from None
-    if abs(offset_s) > _OFFSET_MAX_S:
-        raise UsageError(f"{OFFSET_VARIABLE}={text}: more than 40 years", "Unset it.")
-    return offset_s
+        offset_s = math.nan
+    if math.isfinite(offset_s) and abs(offset_s) <= _OFFSET_MAX_S:
+        return offset_s
+    raise UsageError(
+        f"{OFFSET_VARIABLE}={text[:40]}: not a number of seconds below 40 years",
+        "Unset it: it is for simulations only.",
+    )

@@ -22,12 +22,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from sealwire import cbor, labels
+from sealwire import labels
+from sealwire import profile as wire
 
 from .errors import UsageError
 
 _FILE_SIZE_MAX = 65_536
-_VERSION = 1
 _KEYS = {
     *("name", "title", "interval_s", "burst_interval_s", "shock_threshold_g"),
     *("tilt_deg", "tilt_hold_min", "rule"),
@@ -35,8 +35,6 @@ _KEYS = {
 _RULE_KEYS = {
     *("id", "title", "probe", "above_c", "below_c", "for_min", "total_min", "hysteresis_c"),
 }
-_SIZE_MAX = 256  # bytes of CBOR: it travels in one command and stands in one record
-_RULES_MAX = 16
 _DAY_S = 86_400
 
 
@@ -48,7 +46,7 @@ class TripProfile:
     title: str
     interval_s: int
     rules: tuple[str, ...]
-    cbor: bytes
+    cbor: bytes  # what the tag carries
 
     @property
     def sha256(self) -> str:
@@ -82,25 +80,23 @@ def parse(text: str, where: str) -> TripProfile:
     except (tomllib.TOMLDecodeError, RecursionError) as problem:
         raise UsageError(f"{where}: {problem}") from None
     table = _Table(content, where, _KEYS)
-    name = table.text("name", 32)
+    name = table.text("name", wire.NAME_SIZE_MAX)
     rules = _rules(table)
-    compact = {
-        labels.PROFILE_VERSION: _VERSION,
-        labels.PROFILE_NAME: name,
-        labels.PROFILE_INTERVAL_S: table.whole("interval_s", 1, _DAY_S),
-        labels.PROFILE_RULES: [rule.compact for rule in rules],
-        labels.PROFILE_SHOCK_MG: table.scaled("shock_threshold_g", 1000, (100, 16_000)),
-        labels.PROFILE_TILT: [
-            table.whole("tilt_deg", 1, 180),
-            table.scaled("tilt_hold_min", 60, (0, _DAY_S)),
-        ],
-        labels.PROFILE_BURST_INTERVAL_S: table.whole("burst_interval_s", 0, _DAY_S, 0),
-    }
-    encoded = cbor.encode(compact)
-    if len(encoded) > _SIZE_MAX:
-        raise UsageError(f"{where}: {len(encoded)} bytes on the tag; at most {_SIZE_MAX} fit")
+    interval_s = table.whole("interval_s", 1, 3600)
+    try:
+        profile = wire.build(
+            name,
+            interval_s,
+            [rule.compact for rule in rules],
+            shock_mg=table.scaled("shock_threshold_g", 1000, (0, 16_000)),
+            tilt_deg=table.whole("tilt_deg", 0, 180),
+            tilt_hold_s=table.scaled("tilt_hold_min", 60, (0, 3600)),
+            burst_interval_s=table.whole("burst_interval_s", 0, interval_s, 0),
+        )
+        encoded = wire.encode(profile)
+    except wire.ProfileError as problem:
+        raise UsageError(f"{where}: {problem.reason}") from None
     texts = tuple(rule.text for rule in rules)
-    interval_s = table.whole("interval_s", 1, _DAY_S)
     return TripProfile(name, table.text("title", 200, ""), interval_s, texts, encoded)
 
 
@@ -151,8 +147,8 @@ class _Table:
 
 def _rules(table: _Table) -> list[_Rule]:
     entries = table.content.get("rule")
-    if not isinstance(entries, list) or not 1 <= len(entries) <= _RULES_MAX:
-        raise UsageError(f"{table.where}: needs 1 to {_RULES_MAX} [[rule]] tables")
+    if not isinstance(entries, list) or not 1 <= len(entries) <= wire.RULE_COUNT_MAX:
+        raise UsageError(f"{table.where}: needs 1 to {wire.RULE_COUNT_MAX} [[rule]] tables")
     rules = []
     for number, entry in enumerate(entries, 1):
         where = f"{table.where}, rule {number}"
@@ -168,7 +164,7 @@ def _rule(table: _Table) -> _Rule:
     side = _one_of(table, "above_c", "below_c", is_needed=True)
     span = _one_of(table, "for_min", "total_min", is_needed=False)
     limit = table.scaled(side, 100, (-20_000, 85_000))
-    duration_s = table.scaled(span, 60, (60, 90 * _DAY_S)) if span else 0
+    duration_s = table.scaled(span, 60, (60, 30 * _DAY_S)) if span else 0
     kind = {
         ("above_c", ""): labels.RULE_ABOVE,
         ("below_c", ""): labels.RULE_BELOW,
@@ -177,8 +173,8 @@ def _rule(table: _Table) -> _Rule:
         ("above_c", "total_min"): labels.RULE_ABOVE_TOTAL,
         ("below_c", "total_min"): labels.RULE_BELOW_TOTAL,
     }[side, span]
-    identifier = table.whole("id", 1, 255)
-    probe = table.whole("probe", 0, 7)
+    identifier = table.whole("id", 0, 255)
+    probe = table.whole("probe", 0, 3)
     hysteresis = table.scaled("hysteresis_c", 100, (0, 5_000))
     compact = [identifier, probe, kind, limit, duration_s, hysteresis]
     return _Rule(compact, _sentence(compact, side.removesuffix("_c"), span))
