@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+# ruff: noqa: F821 -- ptr32, uint and the like are types of the viper compiler
+"""Multiples of the base point by a signed comb: 44 additions and 10 doublings.
+
+The table comb.bin (tools/generate_comb_table.py) is read into RAM: a secret index into
+internal RAM leaves no trace, into flash it would show in the cache. Sequence of instructions
+and of additions is the same for every scalar.
+"""
+
+from hashlib import sha256
+
+import micropython
+
+from . import programs
+from .constants import COMB_SHA256, COMB_SIZE
+from .slots import Z
+
+_COLUMN_COUNT = micropython.const(11)
+_BLOCK_COUNT = micropython.const(4)
+
+
+@micropython.viper
+def _load_entry(memory: ptr32, table: ptr16, digits: ptr8, where: int):
+    """Puts the entry for column *where* & 15 of block *where* >> 4 into the operand slots.
+
+    The six digits of the column choose it; the highest one is the sign. A negative entry
+    changes y + x with y - x and 2 d x y with 64 p - 2 d x y, by mask.
+    """
+    block = where >> 4
+    at = (where & 15) + 66 * block
+    index = 0
+    tooth = 0
+    while tooth < 6:
+        index = index | (((int(digits[at >> 3]) >> (at & 7)) & 1) << tooth)
+        at += 11
+        tooth += 1
+    negative = (index >> 5) - 1  # all ones when the highest digit is -1
+    entry = (((index ^ negative) & 31) + (block << 5)) * 60
+    to = 240  # first word of the operand slots
+    k = 0
+    while k < 20:
+        plus = int(table[entry])
+        change = (plus ^ int(table[entry + 20])) & negative
+        memory[to] = plus ^ change
+        memory[to + 20] = int(table[entry + 20]) ^ change
+        plus = int(table[entry + 40])
+        memory[to + 40] = plus ^ ((plus ^ (16382 - plus)) & negative)
+        entry += 1
+        to += 1
+        k += 1
+    memory[280] = memory[280] - (1214 & negative)  # limb 0 of 64 p is 15168, not 16382
+
+
+class CombError(Exception):
+    """The table file is missing, short or damaged: no signature can be made."""
+
+
+def load_table(path: str) -> bytearray:
+    """Returns the table in RAM. Raises CombError when it is not byte for byte as generated."""
+    table = bytearray(COMB_SIZE)
+    try:
+        with open(path, "rb") as f:
+            size = f.readinto(table)
+    except OSError:
+        raise CombError("no comb table at " + path)
+    if size != COMB_SIZE or sha256(table).digest() != COMB_SHA256:
+        raise CombError("damaged comb table at " + path)
+    return table
+
+
+class Comb:
+    """Multiplies the base point. *point* holds the result (see point.Point)."""
+
+    def __init__(self, point, table: bytearray):
+        self._point = point
+        self._table = table
+        # Programs that follow each of the 44 table loads, in order.
+        self._last = _COLUMN_COUNT * _BLOCK_COUNT - 1
+
+    def multiply(self, digits: bytearray, wants_t: bool = False):
+        """Point = scalar * base point, for *digits* from ScalarField.to_comb().
+
+        T of the result is computed only when *wants_t* (an addition follows).
+        """
+        point = self._point
+        memory = point.memory
+        for column in range(_COLUMN_COUNT - 1, -1, -1):
+            if column != _COLUMN_COUNT - 1:
+                point.run(programs.DOUBLE)
+            for block in range(_BLOCK_COUNT):
+                _load_entry(memory, self._table, digits, column | block << 4)
+                if block == _BLOCK_COUNT - 1 and not (wants_t and column == 0):
+                    point.run(programs.ADD_AFFINE_NO_T)
+                elif block == 0 and column == _COLUMN_COUNT - 1:
+                    point.set_small(Z, 4)
+                    point.run(programs.START)
+                else:
+                    point.run(programs.ADD_AFFINE)
