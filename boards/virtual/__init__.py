@@ -5,3 +5,7 @@
 a library, `launch.running_board` starts it as a subprocess, `control.BoardControl` gives
 orders to a running one. Linux only. board.md says what is real here and what is not.
 """
+
+
+class BoardError(Exception):
+    """The virtual board cannot do what it was asked; one line, with what to do next."""
