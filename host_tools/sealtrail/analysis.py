@@ -25,23 +25,14 @@ from .analysis_model import (
     Sample,
     Verdict,
 )
-from .analysis_rules import read_profile
+from .analysis_rules import read_profile, tag_engine
 from .errors import UsageError
 from .model import Completeness, Event, Reading, Trip, VerifiedEvidence, VerifiedRecord
 
 _INTERVAL_DEFAULT_MS = 300_000
 _DIFFERENCES_SHOWN_MAX = 20
 
-EngineFactory = Callable[[bytes], excursion.Engine]
-
-
-def tag_engine(profile: bytes) -> excursion.Engine:
-    """The alarm engine of the tag, on the profile's exact bytes."""
-    from sealwire.alarm import AlarmEngine  # noqa: PLC0415 - keeps this module pure to import
-    from sealwire.profile import parse_profile  # noqa: PLC0415
-
-    engine: excursion.Engine = AlarmEngine(parse_profile(profile))
-    return engine
+EngineFactory = Callable[[bytes, list[int] | None], excursion.Engine]
 
 
 def analyse(
@@ -177,10 +168,12 @@ class _Analyser:
         if self.trip is None or self.profile is None:
             return ()
         encoded = self.trip.profile
-        host = excursion.replay(self.samples, lambda: self.make_engine(encoded), end)
+        host = excursion.replay(
+            self.samples, lambda spent_ms: self.make_engine(encoded, spent_ms), end
+        )
         tag = excursion.alarms_of_tag([event for _, event in self.events])
         self._note_differences(excursion.compare(host, tag))
-        return excursion.find_excursions(self.samples, self.weights, self.profile, host, end)
+        return excursion.find_excursions(self.samples, self.profile, host, end)
 
     def _note_differences(self, differing: Sequence[tuple[str, excursion.Alarm]]) -> None:
         for side, alarm in differing[:_DIFFERENCES_SHOWN_MAX]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the analysis found, as frozen values. No behaviour, no text for people, no I/O.
+"""What the analysis found, as frozen values. No I/O.
 
 A `Moment` names a point by what the tag signed (boot, uptime), by the UTC interval the
 verifier derived, and by its place on the one time axis of this analysis (`axis_ms`).
@@ -61,6 +61,12 @@ class Rule:
             return temp_centi_c > self.limit_centi_c
         return temp_centi_c < self.limit_centi_c
 
+    def is_back_at(self, temp_centi_c: int) -> bool:
+        """Whether this value ends an excursion: inside by the hysteresis."""
+        if self.kind.is_upper:
+            return temp_centi_c <= self.limit_centi_c - self.hysteresis_centi_c
+        return temp_centi_c >= self.limit_centi_c + self.hysteresis_centi_c
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -109,9 +115,9 @@ class Excursion:
     """One break of one rule.
 
     *start* is the first reading outside the limit, *alarm* the reading at which the rule's
-    time was used up, *end* the first reading back inside (or the last one known).
-    *duration_ms* is end minus start; for a cumulative rule over several boots *start* to
-    *end* is the whole span and *duration_ms* the time outside within it.
+    time was used up, *end* the first reading back inside by the hysteresis (or the last one
+    known). *duration_ms* is end minus start; for a cumulative rule it is the time outside
+    within that span.
     """
 
     number: int

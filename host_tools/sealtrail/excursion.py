@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Recomputes the alarms of a trip from its readings, with the tag's own engine.
 
-The engine is `sealwire.alarm`, the same code the tag ran, started anew for every boot as on
-the tag. What it says becomes excursions; where the tag said otherwise, that is a finding.
-A cumulative rule adds up over the whole trip here, over restarts too, so it can fire on
-the host although no single boot reached its time.
+The engine is `sealwire.alarm`, the same code the tag ran. It starts anew with every boot,
+as on the tag; only the time that cumulative rules used up is carried over. What it says
+becomes excursions; where the tag said otherwise, `compare` tells.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from sealwire.labels import EVENT_ALARM_END, EVENT_ALARM_START, FAULT_BASE
@@ -16,31 +15,39 @@ from sealwire.labels import EVENT_ALARM_END, EVENT_ALARM_START, FAULT_BASE
 from .analysis_model import Excursion, ExcursionEnd, Moment, Profile, Rule, Sample
 from .model import Event, ProbeFault
 
-# A reading's time is kept within 1 s, an alarm's event may come a little after its sample.
+# A reading's time is kept within 1 s; an alarm's event may come a little after its sample.
 TIME_TOLERANCE_MS = 5_000
 
 
 class Engine(Protocol):
     """What this module needs of `sealwire.alarm.AlarmEngine`."""
 
+    @property
+    def spent_ms(self) -> list[int]: ...
     def sample(self, up_ms: int, values: list[int]) -> list[tuple[int, list[int]]]: ...
     def end_trip(self, up_ms: int) -> list[tuple[int, list[int]]]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """One ALARM_START or ALARM_END, the host's or the tag's. *reason* only at an end."""
+    """One ALARM_START or ALARM_END, the host's or the tag's.
+
+    *duration_ms* and *reason* stand at an end only (docs/record-format.md, "Events").
+    """
 
     is_start: bool
     rule_id: int
     probe: int
     boot: int
     up_ms: int
+    duration_ms: int | None
     reason: int | None
 
 
 def replay(
-    samples: Sequence[Sample], make_engine: Callable[[], Engine], end: Moment | None
+    samples: Sequence[Sample],
+    make_engine: Callable[[list[int] | None], Engine],
+    end: Moment | None,
 ) -> list[Alarm]:
     """Runs the engine over the samples. *end* is the trip's end, None while it is open."""
     alarms: list[Alarm] = []
@@ -50,9 +57,9 @@ def replay(
     for sample in samples:
         moment = sample.moment
         if engine is None or moment.boot != boot:
-            engine, boot = make_engine(), moment.boot
-        values = [_value(sample, probe) for probe in range(probe_count)]
-        alarms += _alarms(engine.sample(moment.up_ms, values), boot, moment.up_ms)
+            engine, boot = make_engine(engine.spent_ms if engine else None), moment.boot
+        raw = engine.sample(moment.up_ms, sample_values(sample, probe_count))
+        alarms += _alarms(raw, boot, moment.up_ms)
     if end is not None and engine is not None and end.boot == boot:
         alarms += _alarms(engine.end_trip(end.up_ms), boot, end.up_ms)
     return alarms
@@ -62,31 +69,14 @@ def alarms_of_tag(events: Sequence[Event]) -> list[Alarm]:
     """The alarms the tag itself logged."""
     found: list[Alarm] = []
     for event in events:
-        if event.code in (EVENT_ALARM_START, EVENT_ALARM_END) and isinstance(
-            event.content, list | tuple
-        ):
-            found += _alarms([(event.code, list(event.content))], event.boot, event.up_ms)
+        if event.code in (EVENT_ALARM_START, EVENT_ALARM_END) and _is_numbers(event.content):
+            found += _alarms([(event.code, event.content)], event.boot, event.up_ms)
     return found
 
 
-def _alarms(raw: Sequence[tuple[int, list[int]]], boot: int, up_ms: int) -> list[Alarm]:
-    alarms = []
-    for code, content in raw:
-        reason = content[4] if code == EVENT_ALARM_END and len(content) > 4 else None
-        if len(content) >= 3:
-            alarms.append(
-                Alarm(code == EVENT_ALARM_START, content[0], content[1], boot, up_ms, reason)
-            )
-    return alarms
-
-
-def _value(sample: Sample, probe: int) -> int:
-    reading = sample.readings.get(probe)
-    if reading is None:
-        return int(FAULT_BASE) + ProbeFault.NOT_READ
-    if reading.fault is not None:
-        return int(FAULT_BASE) + reading.fault
-    return 0 if reading.temp_centi_c is None else reading.temp_centi_c
+def sample_values(sample: Sample, probe_count: int) -> list[int]:
+    """The sample as the tag's engine takes it: centi-degrees C or coded faults, by probe."""
+    return [_value(sample, probe) for probe in range(probe_count)]
 
 
 def compare(host: Sequence[Alarm], tag: Sequence[Alarm]) -> list[tuple[str, Alarm]]:
@@ -103,6 +93,43 @@ def compare(host: Sequence[Alarm], tag: Sequence[Alarm]) -> list[tuple[str, Alar
     return sorted(differing, key=lambda item: (item[1].boot, item[1].up_ms))
 
 
+def find_excursions(
+    samples: Sequence[Sample], profile: Profile, alarms: Sequence[Alarm], end: Moment | None
+) -> tuple[Excursion, ...]:
+    """One excursion for each alarm of the host, in order of time, numbered from 1."""
+    found: list[Excursion] = []
+    for rule in profile.rules:
+        own = [a for a in alarms if a.rule_id == rule.rule_id and a.probe == rule.probe]
+        for start, ending in _pairs(own):
+            found.append(_excursion(samples, rule, start, ending, end))
+    found.sort(key=lambda item: (item.start.boot, item.start.up_ms, item.rule.rule_id))
+    return tuple(replace(item, number=index + 1) for index, item in enumerate(found))
+
+
+def _is_numbers(content: object) -> bool:
+    return isinstance(content, list | tuple) and all(isinstance(n, int) for n in content)
+
+
+def _alarms(raw: Sequence[tuple[int, object]], boot: int, up_ms: int) -> list[Alarm]:
+    alarms = []
+    for code, content in raw:
+        numbers = list(content) if isinstance(content, list | tuple) else []
+        is_start = code == EVENT_ALARM_START
+        if len(numbers) >= (3 if is_start else 5):
+            length, reason = (None, None) if is_start else (numbers[3], numbers[4])
+            alarms.append(Alarm(is_start, numbers[0], numbers[1], boot, up_ms, length, reason))
+    return alarms
+
+
+def _value(sample: Sample, probe: int) -> int:
+    reading = sample.readings.get(probe)
+    if reading is None:
+        return int(FAULT_BASE) + ProbeFault.NOT_READ
+    if reading.fault is not None or reading.temp_centi_c is None:
+        return int(FAULT_BASE) + (reading.fault or ProbeFault.NOT_READ)
+    return reading.temp_centi_c
+
+
 def _is_same(one: Alarm, other: Alarm) -> bool:
     return (
         one.is_start == other.is_start
@@ -113,127 +140,96 @@ def _is_same(one: Alarm, other: Alarm) -> bool:
     )
 
 
-def find_excursions(
-    samples: Sequence[Sample],
-    weights: Sequence[int],
-    profile: Profile,
-    alarms: Sequence[Alarm],
-    end: Moment | None,
-) -> tuple[Excursion, ...]:
-    """Pairs the host's alarms, and adds what cumulative rules find over several boots."""
-    found: list[Excursion] = []
-    for rule in profile.rules:
-        own = [a for a in alarms if a.rule_id == rule.rule_id and a.probe == rule.probe]
-        fired = _paired(samples, rule, own, end)
-        if rule.kind.is_cumulative and not fired:
-            fired = _over_boots(samples, weights, rule)
-        found += fired
-    found.sort(key=lambda item: (item.start.boot, item.start.up_ms, item.rule.rule_id))
-    return tuple(_numbered(item, index + 1) for index, item in enumerate(found))
-
-
-def _paired(
-    samples: Sequence[Sample], rule: Rule, alarms: Sequence[Alarm], end: Moment | None
-) -> list[Excursion]:
-    found, begun = [], None
+def _pairs(alarms: Sequence[Alarm]) -> list[tuple[Alarm, Alarm | None]]:
+    pairs: list[tuple[Alarm, Alarm | None]] = []
+    begun: Alarm | None = None
     for alarm in alarms:
         if begun is not None:
-            found.append(_excursion(samples, rule, begun, None if alarm.is_start else alarm, end))
+            pairs.append((begun, None if alarm.is_start else alarm))
             begun = None
         if alarm.is_start:
             begun = alarm
     if begun is not None:
-        found.append(_excursion(samples, rule, begun, None, end))
-    return found
+        pairs.append((begun, None))
+    return pairs
 
 
 def _excursion(
     samples: Sequence[Sample], rule: Rule, alarm: Alarm, ending: Alarm | None, end: Moment | None
 ) -> Excursion:
-    same_boot = [s for s in samples if s.moment.boot == alarm.boot]
-    at = next(i for i, s in enumerate(same_boot) if s.moment.up_ms >= alarm.up_ms)
-    first = at
-    while first > 0 and _is_outside(same_boot[first - 1], rule):
-        first -= 1
-    if ending is not None:
-        last = next(
-            (i for i, s in enumerate(same_boot) if s.moment.up_ms >= ending.up_ms),
-            len(same_boot) - 1,
-        )
-        ended = ExcursionEnd(ending.reason if ending.reason in (0, 1, 2) else 0)
-    else:
-        last = len(same_boot) - 1
-        is_last_boot = same_boot[-1] is samples[-1]
-        ended = ExcursionEnd.STILL_OPEN if is_last_boot else ExcursionEnd.POWER_LOST
-    final = same_boot[last].moment
-    if ended is ExcursionEnd.TRIP_ENDED and end is not None:
-        final = end
-    return _measured(rule, same_boot[first : last + 1], same_boot[at].moment, final, ended)
-
-
-def _measured(
-    rule: Rule, span: Sequence[Sample], alarm: Moment, final: Moment, ended: ExcursionEnd
-) -> Excursion:
+    at = _index_at(samples, alarm)
+    first = _first_outside(samples, rule, at)
+    last, final, ended = _ending(samples, alarm, ending, end)
+    span = samples[first : last + 1]
     sign = 1 if rule.kind.is_upper else -1
-    valid = [(sign * temp, s) for s in span if (temp := s.temp_centi_c(rule.probe)) is not None]
+    valid = [(sign * t, s) for s in span if (t := s.temp_centi_c(rule.probe)) is not None]
     worst, worst_sample = max(valid, key=lambda item: item[0])
-    start = span[0].moment
+    start = samples[first].moment
+    # Within one boot this is what the tag counts too; a cumulative rule spans boots.
+    length_ms = final.up_ms - start.up_ms
+    if ending is not None and ending.duration_ms is not None:
+        length_ms = ending.duration_ms
+    elif final.boot != start.boot:
+        length_ms = max(0, final.axis_ms - start.axis_ms)
     return Excursion(
         number=0,
         rule=rule,
         start=start,
-        alarm=alarm,
+        alarm=samples[at].moment,
         end=final,
         extreme_centi_c=sign * worst,
         extreme_at=worst_sample.moment,
-        duration_ms=final.up_ms - start.up_ms,
+        duration_ms=length_ms,
         ended=ended,
         proven=all(s.readings[rule.probe].proven for _, s in valid),
     )
 
 
-def _over_boots(samples: Sequence[Sample], weights: Sequence[int], rule: Rule) -> list[Excursion]:
-    outside = [
-        (sample, weight)
-        for sample, weight in zip(samples, weights, strict=True)
-        if _is_outside(sample, rule)
-    ]
-    total_ms = 0
-    for sample, weight in outside:
-        total_ms += weight
-        if total_ms >= rule.duration_s * 1000:
-            span = [s for s, _ in outside]
-            whole_ms = sum(w for _, w in outside)
-            made = _measured(
-                rule, span, sample.moment, span[-1].moment, ExcursionEnd.BACK_IN_LIMITS
-            )
-            return [_with_duration(made, whole_ms)]
-    return []
+def _ending(
+    samples: Sequence[Sample], alarm: Alarm, ending: Alarm | None, end: Moment | None
+) -> tuple[int, Moment, ExcursionEnd]:
+    """(index of the last sample, moment, why) of an excursion's end."""
+    last = max(i for i, s in enumerate(samples) if s.moment.boot == alarm.boot)
+    if ending is None:
+        is_newest = last == len(samples) - 1
+        why = ExcursionEnd.STILL_OPEN if is_newest else ExcursionEnd.POWER_LOST
+        return last, samples[last].moment, why
+    why = ExcursionEnd(ending.reason if ending.reason in (0, 1, 2) else 0)
+    if why is ExcursionEnd.TRIP_ENDED and end is not None:
+        return last, end, why
+    found = _index_at(samples, ending)
+    return found, samples[found].moment, why
+
+
+def _index_at(samples: Sequence[Sample], alarm: Alarm) -> int:
+    last = 0
+    for index, sample in enumerate(samples):
+        if sample.moment.boot == alarm.boot:
+            last = index
+            if sample.moment.up_ms >= alarm.up_ms:
+                return index
+    return last
+
+
+def _first_outside(samples: Sequence[Sample], rule: Rule, at: int) -> int:
+    """Where the excursion that alarmed at sample *at* began.
+
+    A cumulative rule begins at the first reading outside of the whole trip.
+    """
+    if rule.kind.is_cumulative:
+        return next(i for i in range(at + 1) if _is_outside(samples[i], rule))
+    first = at
+    for index in range(at, -1, -1):
+        temp_centi_c = samples[index].temp_centi_c(rule.probe)
+        if samples[index].moment.boot != samples[at].moment.boot:
+            break
+        if temp_centi_c is not None and rule.is_back_at(temp_centi_c):
+            break
+        if temp_centi_c is not None and rule.is_broken_by(temp_centi_c):
+            first = index
+    return first
 
 
 def _is_outside(sample: Sample, rule: Rule) -> bool:
     temp_centi_c = sample.temp_centi_c(rule.probe)
     return temp_centi_c is not None and rule.is_broken_by(temp_centi_c)
-
-
-def _with_duration(item: Excursion, duration_ms: int) -> Excursion:
-    return _changed(item, item.number, duration_ms)
-
-
-def _numbered(item: Excursion, number: int) -> Excursion:
-    return _changed(item, number, item.duration_ms)
-
-
-def _changed(item: Excursion, number: int, duration_ms: int) -> Excursion:
-    return Excursion(
-        number,
-        item.rule,
-        item.start,
-        item.alarm,
-        item.end,
-        item.extreme_centi_c,
-        item.extreme_at,
-        duration_ms,
-        item.ended,
-        item.proven,
-    )

@@ -42,9 +42,10 @@ def refusal(profile: Profile | None, probe: int) -> str:
     """Why no mean kinetic temperature is given for this probe; empty when one may be."""
     if profile is None:
         return "not applicable: no rules are known for this evidence"
-    limits = [rule.limit_centi_c for rule in profile.rules if rule.probe == probe]
-    if not limits:
+    if probe not in profile.probes:
         return "not applicable: the profile has no limit for this probe"
+    # One frozen or cryogenic limit puts the whole shipment outside the chapter.
+    limits = [rule.limit_centi_c for rule in profile.rules]
     if min(limits) < _LIMIT_LOW_CENTI_C or max(limits) > _LIMIT_HIGH_CENTI_C:
         return (
             "not applicable: profile outside USP <1079.2>, which covers 2-8 °C and "

@@ -13,8 +13,9 @@ import math
 from dataclasses import dataclass, field, replace
 
 import cbor2
-
-from sealtrail import analysis, excursion
+from sealtrail import analysis
+from sealtrail.analysis_rules import tag_engine
+from sealtrail.excursion import sample_values
 from sealtrail.model import (
     Completeness,
     CustodyStep,
@@ -30,7 +31,7 @@ from sealtrail.model import (
     VerifiedRecord,
 )
 
-START_MS = 1_794_816_000_000 + 0  # 2026-11-16 08:00:00 UTC
+START_MS = 1_794_816_000_000  # 2026-11-16 08:00:00 UTC
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -98,13 +99,17 @@ class _Clock:
         if not self.story.with_clock:
             return boot, up_ms, None
         width_ms = 1_500 + at_ms // 50_000 + (24_000 if is_second else 0)
-        return boot, up_ms, UtcInterval(START_MS + at_ms - width_ms // 2, START_MS + at_ms + width_ms // 2)
+        return (
+            boot,
+            up_ms,
+            UtcInterval(START_MS + at_ms - width_ms // 2, START_MS + at_ms + width_ms // 2),
+        )
 
     def is_off(self, at_ms: int) -> bool:
         return self.story.with_power_cut and _CUT_AT_MS <= at_ms < _CUT_AT_MS + _CUT_LENGTH_MS
 
 
-def shipment(story: Story = Story()) -> VerifiedEvidence:  # noqa: B008 - frozen
+def shipment(story: Story = Story()) -> VerifiedEvidence:
     """The evidence of one story."""
     clock = _Clock(story)
     end_ms = int(story.days * DAY_MS)
@@ -142,10 +147,10 @@ def with_tag_alarms(evidence: VerifiedEvidence) -> VerifiedEvidence:
     for sample in found.samples:
         moment = sample.moment
         if moment.boot != boot:
-            engine, boot = analysis.tag_engine(trip.profile), moment.boot
+            spent_ms = engine.spent_ms if engine is not None else None
+            engine, boot = tag_engine(trip.profile, spent_ms), moment.boot
         assert engine is not None
-        values = [excursion._value(sample, probe) for probe in range(2)]
-        for code, content in engine.sample(moment.up_ms, values):
+        for code, content in engine.sample(moment.up_ms, sample_values(sample, 2)):
             alarms.append(Event(code, boot, moment.up_ms, moment.utc, list(content), 1))
     if trip.end is not None and engine is not None:
         for code, content in engine.end_trip(trip.end.up_ms):
@@ -174,7 +179,9 @@ def _readings(story: Story, clock: _Clock, end_ms: int) -> tuple[Reading, ...]:
 
 def _payload_centi_c(story: Story, at_ms: int, index: int) -> int:
     days = at_ms / DAY_MS
-    value = story.base_centi_c + 180 * days + 25 * math.sin(index * 0.7) + 14 * math.sin(index * 2.3)
+    value = (
+        story.base_centi_c + 180 * days + 25 * math.sin(index * 0.7) + 14 * math.sin(index * 2.3)
+    )
     since_open = at_ms - _OPEN_AT_MS
     if story.with_opening and since_open >= 0:
         rise = 1 - math.exp(-min(since_open, _OPEN_LENGTH_MS) / (18 * MINUTE_MS))
@@ -185,7 +192,9 @@ def _payload_centi_c(story: Story, at_ms: int, index: int) -> int:
 
 def _ambient_centi_c(at_ms: int, index: int) -> int:
     hour = at_ms / HOUR_MS
-    return round(1_900 + 550 * math.sin((hour - 2) / 24 * 2 * math.pi) + 60 * math.sin(index * 0.9))
+    return round(
+        1_900 + 550 * math.sin((hour - 2) / 24 * 2 * math.pi) + 60 * math.sin(index * 0.9)
+    )
 
 
 def _events(story: Story, clock: _Clock, end_ms: int) -> tuple[Event, ...]:
@@ -234,22 +243,48 @@ def _records(readings: tuple[Reading, ...]) -> tuple[VerifiedRecord, ...]:
 
 
 def _custody(clock: _Clock, end_ms: int) -> tuple[CustodyStep, ...]:
+    courier = "Milan Novak (Coldway)"
+    first = Step("Asha Verma (Cellworks)", courier, "Cellworks dock 2")
+    second = Step(courier, "Ines Costa (St Anna)", "St Anna ward 3")
     return (
-        step(clock, 74 * MINUTE_MS, "Asha Verma (Cellworks)", "Milan Novak (Coldway)", "Cellworks dock 2"),
-        step(clock, end_ms - 40 * MINUTE_MS, "Milan Novak (Coldway)", "Ines Costa (St Anna)", "St Anna ward 3"),
-    )  # fmt: skip
-
-
-def step(
-    clock: _Clock, at_ms: int, giver: str | None, receiver: str | None, place: str,
-    verdict: str = "handed over", seals: tuple[str, ...] = ("S-88213", "S-88214"),
-) -> CustodyStep:  # fmt: skip
-    """One handover of the chain."""
-    _, _, utc = clock.stamp(at_ms)
-    claimed_s = (START_MS + at_ms) // 1000
-    return CustodyStep(
-        verdict, giver, receiver, place, seals, 0, claimed_s, 60, utc, 2 + at_ms // HOUR_MS, True
+        first.at(clock, 74 * MINUTE_MS),
+        second.at(clock, end_ms - 40 * MINUTE_MS),
     )
+
+
+@dataclass(frozen=True)
+class Step:
+    """One handover of the chain, to be placed in time."""
+
+    giver: str | None
+    receiver: str | None
+    place: str
+    verdict: str = "handed over"
+    seals: tuple[str, ...] = ("S-88213", "S-88214")
+    key_known: bool = True
+
+    def at(self, clock: "_Clock", at_ms: int) -> CustodyStep:
+        """The step at *at_ms* after the start of the trip."""
+        _, _, utc = clock.stamp(at_ms)
+        return CustodyStep(
+            verdict=self.verdict,
+            giver=self.giver,
+            receiver=self.receiver,
+            place=self.place,
+            seals=self.seals,
+            condition=0,
+            claimed_utc_s=(START_MS + at_ms) // 1000,
+            tz_min=60,
+            utc=utc,
+            seq=2 + at_ms // HOUR_MS,
+            key_known=self.key_known,
+        )
+
+
+def steps(*placed: tuple[int, Step]) -> tuple[CustodyStep, ...]:
+    """Custody of a story without power cut: (ms after the start, step) each."""
+    clock = _Clock(QUIET)
+    return tuple(step.at(clock, at_ms) for at_ms, step in placed)
 
 
 def _freshness(completeness: Completeness, end_ms: int) -> Freshness:
