@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from .errors import DeviceError, LinkError, UsageError
 from .firmware_build import Image, TagFile, compile_tree
@@ -55,7 +56,7 @@ def w(d):
 """
 
 
-class FileRepl(Repl):
+class FileRepl(Repl, Protocol):
     """A prompt that can also write files."""
 
     def write_file(self, path: str, content: bytes, wrote: Callable[[int], None]) -> None:

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: MIT
+"""`python -m sealtrail` is the `sealtrail` command."""
+
+import sys
+
+from .cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: MIT
+"""Commands on evidence files: verify, report, custody, upload, outbox. Parse, call, print."""
+
+# ruff: noqa: PLC0415, PLR0917 -- commands load what they need; options are arguments
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .cli_inputs import FleetPubOption, TripOption, read_evidence, read_input, session_of
+from .errors import Incomplete
+from .output import Session
+
+if TYPE_CHECKING:
+    from .model import VerifiedEvidence
+
+_PANEL = "Evidence"
+_DOCUMENT_SIZE_MAX = 64 << 20
+_outbox = typer.Typer(help="What still has to be uploaded.", no_args_is_help=True)
+EvidenceArgument = Annotated[
+    Path, typer.Argument(help="The evidence file, such as evidence.seal.", metavar="FILE")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Gives the main command these commands."""
+    for command in (verify, report, custody, upload):
+        app.command(rich_help_panel=_PANEL)(command)
+    app.add_typer(_outbox, name="outbox", rich_help_panel=_PANEL)
+
+
+def verified(session: Session, raw: bytes, fleet_pub: Path | None) -> "VerifiedEvidence":
+    """The evidence in *raw*, every rule checked. Raises VerifyError, UsageError."""
+    from .trust import TrustStore
+    from .verify import verify_evidence
+
+    return verify_evidence(raw, TrustStore(session.home, fleet_pub))
+
+
+def verify(
+    context: typer.Context, evidence: EvidenceArgument, fleet_pub: FleetPubOption = None
+) -> None:
+    """Proves or refuses evidence, offline. Exit 0 only for proved and complete.
+
+    Checks the tag's certificate, every signature, the chain from first to last record,
+    and whether the tag itself attested to this computer that nothing is missing.
+
+    \b
+    Exit: 0 proved and complete; 3 valid, but later records may be missing;
+    1 refused (rule and record are named); 2 the file is unreadable, empty or cut off.
+
+    \b
+    Examples:
+      sealtrail verify evidence.seal
+      sealtrail verify evidence.seal --fleet-pub fleet.pub --json
+    """
+    from . import verdict_view as view
+    from .analysis import analyse
+    from .model import Completeness
+
+    session = session_of(context)
+    found = verified(session, read_evidence(evidence), fleet_pub)
+    analysis = analyse(found)
+    session.say(f"{evidence}: {view.verdict_line(found)}")
+    for name, text in view.identity_rows(found):
+        session.say(f"  {name:<13}{text}")
+    session.table("timeline", ("record", "time", "what"), view.timeline_rows(found))
+    if analysis.trip:
+        session.say(f"temperature: {analysis.verdict.value}")
+    if analysis.excursions:
+        heads = ("rule", "from", "for", "extreme", "end")
+        session.table("excursions", heads, view.excursion_rows(analysis))
+    if found.custody:
+        heads4 = ("when", "verdict", "who", "where")
+        session.table("custody", heads4, view.custody_rows(found))
+    for finding in analysis.findings:
+        session.say(f"finding: {finding}")
+    session.answer(view.as_json(found, analysis))
+    if found.freshness.completeness is not Completeness.PROVED:
+        raise Incomplete(
+            f"{evidence}: valid, but not proved complete: {found.freshness.detail}",
+            "Only a sync by this computer, up to the last record, proves that.",
+        )
+
+
+def report(
+    context: typer.Context,
+    evidence: EvidenceArgument,
+    pdf: Annotated[
+        Path, typer.Option("--out", "-o", help="The PDF to write.", metavar="FILE")
+    ] = Path("report.pdf"),
+    csv: Annotated[
+        Path | None, typer.Option(help="Also write all readings as CSV.", metavar="FILE")
+    ] = None,
+    trip: TripOption = None,
+    fleet_pub: FleetPubOption = None,
+) -> None:
+    """Writes the report for quality assurance: chart, excursions, events, custody, verdict.
+
+    The evidence itself is attached to the PDF. Evidence that is refused gives no report;
+    evidence that is not proved complete gives one that says so.
+
+    \b
+    Examples:
+      sealtrail report evidence.seal
+      sealtrail report evidence.seal -o trip7.pdf --csv trip7.csv --trip 7
+    """
+    from .analysis import analyse
+    from .report import write_report
+
+    session = session_of(context)
+    found = verified(session, read_evidence(evidence), fleet_pub)
+    analysis = analyse(found, trip)
+    write_report(found, analysis, pdf, csv, created_ms=session.clock.now_ms())
+    for path in filter(None, (pdf, csv)):
+        session.say(f"{path} written")
+    session.answer({"pdf": pdf, "csv": csv, "temperature": analysis.verdict.value})
+
+
+def custody(
+    context: typer.Context,
+    evidence: EvidenceArgument,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The document to write.", metavar="FILE")
+    ] = Path("custody.jsonld"),
+    profile: Annotated[
+        Path | None, typer.Option(help="Parties and products in GS1 keys (TOML).", metavar="FILE")
+    ] = None,
+    revision: Annotated[int, typer.Option(help="Number of a corrected document.", min=0)] = 0,
+    trip: TripOption = None,
+    fleet_pub: FleetPubOption = None,
+) -> None:
+    """Writes what happened as GS1 EPCIS 2.0 (JSON-LD), checked by a linter.
+
+    \b
+    Examples:
+      sealtrail custody evidence.seal --profile gs1.toml
+      sealtrail custody evidence.seal -o trip7.jsonld --trip 7
+    """
+    from . import atomic
+    from .analysis import analyse
+    from .custody import build_document
+    from .custody_profile import load_profile
+
+    session = session_of(context)
+    parties = load_profile(profile)
+    found = verified(session, read_evidence(evidence), fleet_pub)
+    document = build_document(
+        found, analyse(found, trip), parties, session.clock.now_ms(), revision
+    )
+    atomic.write_bytes(out, document)
+    if parties.is_demo:
+        session.warn("no --profile: GS1's demonstration keys stand in for all parties")
+    session.say(f"{out} written, {len(document)} B")
+    session.answer({"file": out, "size": len(document), "demonstration": parties.is_demo})
+
+
+def upload(
+    context: typer.Context,
+    document: Annotated[Path, typer.Argument(help="The custody document.", metavar="FILE")],
+    url: Annotated[str, typer.Option(help="The capture server.")],
+    evidence: Annotated[
+        Path | None, typer.Option(help="Also deliver this evidence file.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Delivers a custody document, and its evidence, to an EPCIS capture server.
+
+    It is queued durably first; what could not be delivered stays in the outbox and goes
+    out with the next upload. Nothing is delivered twice.
+
+    \b
+    Examples:
+      sealtrail upload custody.jsonld --url https://epcis.example.com/capture
+      sealtrail upload custody.jsonld --evidence evidence.seal --url http://127.0.0.1:8080
+    """
+    from .upload import upload as deliver
+
+    session = session_of(context)
+    raw = read_input(document, _DOCUMENT_SIZE_MAX)
+    proof = read_evidence(evidence) if evidence else None
+    with session.progress("uploading"):
+        result = deliver(session.home, raw, proof, url, session.clock)
+    session.say(f"{document} delivered to {url}")
+    session.answer({"url": url, "result": str(result)})
+
+
+@_outbox.command("show")
+def outbox_show(context: typer.Context) -> None:
+    """Shows what still has to be uploaded, and why it is still here.
+
+    \b
+    Example:
+      sealtrail outbox show
+    """
+    from .outbox import Outbox
+
+    session = session_of(context)
+    with Outbox(session.home.outbox) as outbox:
+        entries = list(outbox.pending())
+    rows = [tuple(map(str, entry)) for entry in entries]
+    session.table("outbox", ("what", "since", "tries", "last answer"), rows)
+    session.answer({"pending": [list(row) for row in rows]})
