@@ -81,6 +81,7 @@ class TagSync:
         self._read = read
         self._buffer = bytearray(VALUE_SIZE_MAX)
         self.state = "IDLE"
+        self.is_new = True  # until the first begin()
         self._seq = 0  # the record being sent
         self._end = -1  # the last one to be sent
         self._limit = 0  # the first one not to be sent yet
@@ -93,6 +94,7 @@ class TagSync:
     def begin(self, first_seq: int, credit: int, head_seq: int) -> None:
         """(Re)starts the stream at *first_seq*; it ends with record *head_seq*."""
         self._go("sync")
+        self.is_new = False
         self._seq = first_seq
         self._end = head_seq
         self._limit = first_seq + credit
