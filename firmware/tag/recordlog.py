@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""Record log: the signed records in order; a record's ring index is its seq.
+
+Ring entry: journal_next u32 (little-endian) | record. journal_next says how far into the
+journal the record reaches. So a cut between "record written" and "journal freed" is decided
+at boot by one number: `recover_pair` frees the journal up to it. Nothing is sealed twice.
+"""
+
+import hashlib
+import struct
+
+from micropython import const
+
+from .ringlog import RingError
+
+RECORD_ENTRY = const(1)
+_NEXT_SIZE = const(4)
+
+
+class RecordLog:
+    """Sealed records in *ring*. Records are kept until a receipt covers them."""
+
+    def __init__(self, ring):
+        self._ring = ring
+        self._journal_next = None  # of the newest record; read when first asked for
+        self._head_hash = None
+
+    def open(self) -> None:
+        """Opens the ring unless it is. Raises RingError, OSError."""
+        if not self._ring.is_open:
+            self._ring.open()
+        self._journal_next = self._head_hash = None
+
+    @property
+    def head_seq(self) -> int:
+        """Seq of the newest record; -1 without one."""
+        return self._ring.next - 1
+
+    @property
+    def head_hash(self) -> bytes | None:
+        """SHA-256 of the newest record; None without one. Read from flash when first asked."""
+        if self._head_hash is None and self.head_seq >= 0:
+            self._head_hash = hashlib.sha256(self.read(self.head_seq)).digest()
+        return self._head_hash
+
+    @property
+    def journal_next(self) -> int:
+        """Journal entries below are in a record."""
+        if self._journal_next is None:
+            if self.head_seq < 0:
+                return 0
+            self._journal_next = struct.unpack_from("<I", self._ring.read(self.head_seq)[1])[0]
+        return self._journal_next
+
+    @property
+    def first_seq(self) -> int:
+        """Seq of the oldest record held; head_seq + 1 without one."""
+        return self._ring.first
+
+    @property
+    def fill_permille(self) -> int:
+        """Share of the sectors that may not be overwritten, 0..1000."""
+        return self._ring.fill_permille
+
+    def append(self, record: bytes, journal_next: int) -> int:
+        """Commits one record with how far into the journal it reaches. Returns its seq.
+
+        Raises as `Ring.append`. After OSError the same record may be appended again: its
+        first try stays absent in this life.
+        """
+        seq = self._ring.append(RECORD_ENTRY, struct.pack("<I", journal_next) + record)
+        # A cut here: the record is in, the journal not freed. `recover_pair` frees it.
+        self._journal_next = journal_next
+        self._head_hash = hashlib.sha256(record).digest()
+        return seq
+
+    def read(self, seq: int) -> bytes:
+        """Returns the record. Raises IndexError if it is not held, RingError, OSError."""
+        return self._ring.read(seq)[1][_NEXT_SIZE:]
+
+    def records(self, from_seq: int = 0):
+        """Yields (seq, record) of what is held now, from *from_seq* on; appends may go on."""
+        for seq, _, payload in self._ring.entries(from_seq):
+            yield seq, payload[_NEXT_SIZE:]
+
+    @property
+    def acknowledged(self) -> int:
+        """Highest seq that a receipt covers; -1 without one."""
+        return self._ring.freed - 1
+
+    def acknowledge(self, seq: int) -> None:
+        """Commits that a receipt covers the records up to and including *seq*.
+
+        Never moves back. Raises ValueError beyond the head, RingFull, OSError.
+        """
+        self._ring.free(seq + 1)
+
+
+def recover_pair(journal, records) -> None:
+    """Frees the journal entries that the newest record covers. Both are open. Idempotent.
+
+    Raises RingError("pair") if the record claims entries the journal never had: one of the
+    two was formatted alone.
+    """
+    journal_next = records.journal_next
+    if journal_next > journal.next:
+        raise RingError("pair", "record log ahead of the journal")
+    journal.free(journal_next)

@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: MIT
+"""Append-only ring of framed entries on raw NOR flash: the base of every store of the tag.
+
+Promises, whatever moment the power fails at (proof table: docs/power-loss.md):
+* an entry is durable when `append` returns, whole and bit-exact, else absent;
+* entries are numbered 0, 1, 2, ... without gap; no number is ever given twice;
+* nothing that was not freed is overwritten: a full ring raises RingFull;
+* opening programs only bits that are there already: boots that append nothing burn nothing.
+
+    sector j+1        sector j (active)
+    [old entries]     [H|e e e F e e ..........]     H header, e entry, F free mark
+     reused next, once all its entries are freed
+
+What a power cut may have left after the last valid frame (torn frames, bits that read blank
+now and programmed later) is zeroed before the first append of a life, not at boot.
+"""
+
+import os
+import struct
+
+from micropython import const
+
+from . import ringframe, ringread
+from .ringframe import HEADER_SIZE, SECTOR_SIZE, SLOT_COUNT
+from .ringscan import RingError, Scan, Survey
+from .ringstage import FrameStage
+from .sectormap import SectorMap
+
+_IOCTL_SECTOR_COUNT = const(4)
+_IOCTL_SECTOR_SIZE = const(5)
+_IOCTL_ERASE = const(6)
+_SECTORS_MIN = const(3)
+_IS_ENCRYPTED = const(5)  # index in what esp32.Partition.info() returns
+_ZEROS = bytes(ringframe.PAGE_SIZE)
+
+
+class RingFull(Exception):
+    """No room without overwriting entries that are not freed. Nothing was written."""
+
+
+class Ring:
+    """Ring log in *sector_count* sectors of *device*, from *first_sector* on.
+
+    *device* speaks the extended block protocol (esp32.Partition). *entry_size_max*: longest
+    payload, bytes. *reserve_slots*: slots that entries of a full ring leave to free marks.
+    An entry never spans sectors, so up to slots_for(entry_size_max) - 1 slots at the end of a
+    sector stay unused. *slot_count*: slots of a sector, smaller in tests only. *entropy(size)*
+    gives the random log_id.
+    """
+
+    def __init__(
+        self,
+        device,
+        first_sector: int,
+        sector_count: int,
+        *,
+        entry_size_max: int,
+        reserve_slots: int,
+        slot_count: int = SLOT_COUNT,
+        entropy=os.urandom,
+    ):
+        if ringframe.slots_for(entry_size_max) > slot_count - reserve_slots:
+            raise ValueError("entry_size_max")
+        self._device = device
+        self._first_sector = first_sector
+        self.sector_count = sector_count
+        self.slot_count = slot_count
+        self.entry_size_max = entry_size_max
+        self._reserve_slots = reserve_slots
+        self._entropy = entropy
+        self.is_open = False
+        self.log_id = 0  # random, one per format
+        self.next = 0  # index the next entry gets; moves when the entry is durable
+        self.freed = 0  # entries below may be overwritten
+        self.note = 0  # newest KIND_NOTE word
+        self._lost = 0
+        self._map = SectorMap(sector_count)
+        self._slot = 0  # next slot to program
+        # Slots from _slot up to here may hold traces of an interrupted write: zero them first.
+        self._suspect_end = 0
+        # False while the next sector may hold a header that turns valid later.
+        self._is_next_firm = False
+        self._header = bytearray(HEADER_SIZE)
+        self._mark = bytearray(4)
+        self._stage = FrameStage(entry_size_max)
+        self._reader = ringread.Reader(self)
+
+    # ---- recovery
+
+    def open(self) -> None:
+        """Recovers the ring: one read a sector, one of the newest; at most one program.
+
+        Raises RingError (encrypted, block size, too small, foreign, geometry, mixed logs) and
+        then has written nothing; OSError from the device.
+        """
+        self._check_device()
+        self.is_open = False
+        survey = Survey(self.read_at, self.sector_count)
+        if survey.newest is None:
+            self._start_blank(0)
+        else:
+            self._adopt(survey)
+        self._reader.reset()
+        self.is_open = True
+
+    def _check_device(self):
+        info = getattr(self._device, "info", None)
+        if info is not None and info()[_IS_ENCRYPTED]:
+            # Blank would not read as 0xFF nor zeros as zeros: no guard would hold.
+            raise RingError("encrypted", "use a partition without the encrypted flag")
+        size = self._device.ioctl(_IOCTL_SECTOR_SIZE, 0)
+        if size != SECTOR_SIZE:
+            raise RingError("block size", size)
+        count = self._device.ioctl(_IOCTL_SECTOR_COUNT, 0)
+        if self.sector_count < _SECTORS_MIN or count < self._first_sector + self.sector_count:
+            raise RingError("too small", count)
+
+    def _start_blank(self, index):
+        """An empty ring: the first append opens sector 0. Writes nothing."""
+        self.log_id = struct.unpack("<I", self._entropy(4))[0]
+        self.next = self.freed = index
+        self.note = self._lost = 0
+        self._map.clear(index)
+        self._slot = self._suspect_end = self.slot_count
+        self._is_next_firm = False
+
+    def _adopt(self, survey):
+        """Takes the newest sector as the active one and firms its last write."""
+        buffer = bytearray(ringframe.slot_offset(self.slot_count))
+        self.read_at(survey.newest, 0, buffer)
+        scan = Scan(buffer, self.slot_count, self.entry_size_max)
+        self.log_id, self.note, self._lost = scan.log_id, scan.note, scan.lost
+        self._map.adopt(survey.newest, scan.sector_seq, survey.firsts)
+        self.next = scan.first + scan.entry_count
+        # A cut can fall between the erase of the next sector and the header that carries the
+        # free mark: what was erased had been freed.
+        self.freed = max(scan.freed, self.first)
+        self._slot = scan.end
+        self._suspect_end = min(ringframe.page_end_slot(scan.used), self.slot_count)
+        self._is_next_firm = survey.is_next_valid
+        self._stage.set_sector(self.log_id, scan.sector_seq)
+        self._firm_last_write(buffer, scan)
+
+    def _firm_last_write(self, buffer, scan):
+        """Programs the newest frame again, the same bits, so that weak zeros become firm.
+
+        Before any reader sees it: else it could be sealed or sent, and then vanish. A cut here
+        leaves what was there. Without a frame, the header was the last write.
+        """
+        offset, end = 0, HEADER_SIZE
+        if scan.last_slot >= 0:
+            offset = ringframe.slot_offset(scan.last_slot)
+            end = ringframe.slot_offset(scan.end)
+        self._program(self._map.active, offset, memoryview(buffer)[offset:end])
+
+    # ---- writing
+
+    def append(self, kind: int, payload) -> int:
+        """Commits one entry in one program call; returns its index.
+
+        *kind* is 1..6. When this returns, the entry survives power loss. Raises RingFull
+        (nothing written). Raises OSError if the promise cannot be kept: the entry is absent
+        for the rest of this life, and the next `open` may or may not find it.
+        """
+        size = len(payload)
+        if not 1 <= kind <= ringframe.KIND_MAX or size > self.entry_size_max:
+            raise ValueError("kind or size")
+        count = ringframe.slots_for(size)
+        self._make_room(count)
+        self._put_frame(kind, payload, count)
+        index = self.next
+        self.next = index + 1
+        if kind == ringframe.KIND_NOTE:
+            self.note = struct.unpack_from("<I", payload, 0)[0]
+        return index
+
+    def free(self, index: int) -> None:
+        """Commits that entries below *index* may be overwritten. Idempotent, never moves back.
+
+        Raises RingFull if there is no slot for the mark and it would free no sector either;
+        OSError: the next `open` may or may not find the mark.
+        """
+        if index <= self.freed:
+            return
+        if index > self.next:
+            raise ValueError("index")
+        self._clear_suspects()
+        if self._slot < self.slot_count:
+            struct.pack_into("<I", self._mark, 0, index)
+            self._put_frame(ringframe.KIND_FREE, self._mark, 1)
+            self.freed = index
+        elif self._map.is_next_below(index):
+            # The mark has no slot but frees the next sector, whose header will carry it. A cut
+            # before that header leaves the sector empty, which says the same (see _adopt).
+            self._open_sector(index)
+        else:
+            raise RingFull
+
+    def _make_room(self, count):
+        """Makes *count* slots free at _slot, in the next sector if need be."""
+        self._clear_suspects()
+        left = self.slot_count - self._slot
+        if self._map.is_next_below(self.freed):
+            if count > left:
+                self._open_sector(self.freed)
+        elif count > left - self._reserve_slots:
+            raise RingFull
+
+    def _clear_suspects(self):
+        """Makes sure that no trace of an interrupted write can come to life later.
+
+        Page by page from the end: the head of a torn entry goes last, because it tells how
+        far the trace may reach. A cut here leaves a state that the next life clears again.
+        """
+        if not self._is_next_firm:
+            self._program(self._map.next_sector(), 0, memoryview(_ZEROS)[:HEADER_SIZE])
+            self._is_next_firm = True
+        if self._suspect_end == self._slot:
+            return
+        end = ringframe.slot_offset(self._suspect_end)
+        start = ringframe.slot_offset(self._slot)
+        while end > start:
+            page_start = max(start, (end - 1) // ringframe.PAGE_SIZE * ringframe.PAGE_SIZE)
+            self._program(self._map.active, page_start, memoryview(_ZEROS)[: end - page_start])
+            end = page_start
+        self._slot = self._suspect_end
+
+    def _open_sector(self, freed):
+        """Erases the next sector and makes it the active one; its header carries the free mark.
+
+        A cut up to the header's last bit leaves that sector unused and the active one as it
+        is. A header that reads invalid then is zeroed before the next append.
+        """
+        sector = self._map.next_sector()
+        self._is_next_firm = False
+        # Readers must see at once that these entries are gone, and so must a second try.
+        self._map.drop_next()
+        self.freed = max(self.freed, self.first)
+        # Else a torn erase could leave a valid header over missing frames.
+        self._program(sector, 0, memoryview(_ZEROS)[:HEADER_SIZE])
+        self._device.ioctl(_IOCTL_ERASE, self._first_sector + sector)
+        seq = self._map.active_seq + 1
+        fields = (self.sector_count, seq, self.next, freed, self.log_id, self._lost, self.note)
+        ringframe.pack_header(self._header, fields)
+        self._program(sector, 0, self._header)
+        self._map.advance(self.next)
+        self.freed = freed
+        self._slot = self._suspect_end = 0
+        self._is_next_firm = True
+        self._stage.set_sector(self.log_id, seq)
+
+    def _put_frame(self, kind, payload, count):
+        frame = self._stage.put(kind, payload, self._slot)
+        # Set before the program: if it raises, these slots are suspect.
+        self._suspect_end = self._slot + count
+        self._program(self._map.active, ringframe.slot_offset(self._slot), frame)
+        self._slot = self._suspect_end
+
+    def _program(self, sector, offset, content):
+        self._device.writeblocks(self._first_sector + sector, content, offset)
+
+    # ---- reading
+
+    def read(self, index: int) -> tuple:
+        """Returns (kind, payload). Raises IndexError, RingError("corrupt"), OSError."""
+        return self._reader.read(index)
+
+    def entries(self, from_index: int = 0, end: int | None = None):
+        """Yields (index, kind, payload) of what is held now, from *from_index* to before *end*.
+
+        Appends may go on meanwhile; entries overwritten under the reader are a step in index.
+        """
+        return ringread.entries(self, from_index, self.next if end is None else end)
+
+    @property
+    def first(self) -> int:
+        """Index of the oldest entry held; `next` if none is."""
+        return self._map.first()
+
+    @property
+    def kept_sectors(self) -> int:
+        """Sectors that may not be overwritten."""
+        return self._map.count_kept(self.freed, self.next)
+
+    @property
+    def fill_permille(self) -> int:
+        """Share of the sectors that may not be overwritten, 0..1000."""
+        return self.kept_sectors * 1000 // self.sector_count
+
+    def read_at(self, sector: int, offset: int, buffer) -> None:
+        """Fills *buffer* from *offset* of a sector of this ring. For readers."""
+        self._device.readblocks(self._first_sector + sector, buffer, offset)
+
+    def place_of(self, index: int) -> tuple:
+        """Returns (sector, its sector_seq, its first index, first index after it). For readers."""
+        return self._map.place_of(index, self.next)
+
+    # ---- erasing
+
+    def format(self, first_index: int = 0) -> None:
+        """Erases every sector; the ring is empty. A cut inside leaves part of it: format again.
+
+        With *first_index*, numbers go on from there, durably.
+        """
+        for sector in range(self.sector_count):
+            self._device.ioctl(_IOCTL_ERASE, self._first_sector + sector)
+        self._start_blank(first_index)
+        self._reader.reset()
+        self.is_open = True
+        if first_index:
+            self._open_sector(first_index)
+
+    def wipe(self) -> None:
+        """Zeroes, then erases every sector, oldest first: no secret stays, not even weakly."""
+        for age in range(1, self.sector_count + 1):
+            sector = (self._map.active + age) % self.sector_count
+            for offset in range(0, SECTOR_SIZE, ringframe.PAGE_SIZE):
+                self._program(sector, offset, _ZEROS)
+        self.format()

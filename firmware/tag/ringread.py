@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""Reads entries of a ring by index, one after the other at one or two reads each.
+
+Programmed slots never change, so a reader needs no lock. Only the reuse of a whole sector can
+take an entry away under it: the ring moves `first` before it touches the sector, and the
+reader looks at `first` again after its read.
+"""
+
+from . import ringframe
+from .ringframe import HEADER_SIZE, SLOT_SIZE
+from .ringscan import RingError
+
+
+class Reader:
+    """A position in *ring*. Reading index, index + 1, ... costs no search."""
+
+    def __init__(self, ring):
+        self._ring = ring
+        self._head = bytearray(SLOT_SIZE)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets the position."""
+        self._sector = -1
+        self._sector_seq = 0
+        self._slot = 0
+        self._index = 0  # of the first entry at or after _slot
+
+    def read(self, index: int) -> tuple:
+        """Returns (kind, payload). Raises IndexError if the ring does not hold *index*.
+
+        Also when it was overwritten during the read. Raises RingError("corrupt", index) if
+        the flash lost it, OSError from the device.
+        """
+        ring = self._ring
+        if not ring.first <= index < ring.next:
+            raise IndexError(index)
+        self._seek(index)
+        count = self._skip_to(index)
+        buffer = bytearray(count * SLOT_SIZE)
+        ring.read_at(self._sector, ringframe.slot_offset(self._slot), buffer)
+        if index < ring.first:
+            raise IndexError(index)
+        place = ringframe.place(ring.log_id, self._sector_seq, self._slot)
+        if not ringframe.is_frame_intact(buffer, 0, count, place):
+            raise RingError("corrupt", index)
+        self._slot += count
+        self._index = index + 1
+        return ringframe.frame_kind(buffer, 0), ringframe.frame_payload(buffer, 0)
+
+    def _seek(self, index):
+        """Goes to the start of the entry's sector, unless it lies ahead in this one."""
+        sector, sector_seq, first, _ = self._ring.place_of(index)
+        if (sector, sector_seq) != (self._sector, self._sector_seq) or self._index > index:
+            self._sector, self._sector_seq = sector, sector_seq
+            self._slot = 0
+            self._index = first
+
+    def _skip_to(self, index):
+        """Walks frame heads up to the entry's; returns its slot count."""
+        ring = self._ring
+        while self._slot < ring.slot_count:
+            ring.read_at(self._sector, ringframe.slot_offset(self._slot), self._head)
+            count = ringframe.frame_slots(self._head, 0, ring.entry_size_max)
+            is_entry = count and ringframe.frame_kind(self._head, 0) != ringframe.KIND_FREE
+            if is_entry and self._index == index:
+                if self._slot + count > ring.slot_count:
+                    break
+                return count
+            if is_entry:
+                self._index += 1
+            self._slot += count or 1
+        self.reset()
+        raise RingError("corrupt", index)
+
+
+def entries(ring, start: int, end: int):
+    """Yields (index, kind, payload) for the entries in [start, end), oldest first.
+
+    The ring may grow and rotate meanwhile; entries overwritten under the reader show as a
+    step in the index. Raises as `Reader.read`, IndexError excepted.
+    """
+    reader = Reader(ring)
+    index = max(start, ring.first)
+    while index < min(end, ring.next):
+        try:
+            kind, payload = reader.read(index)
+        except IndexError:
+            index = max(index + 1, ring.first)
+            continue
+        yield index, kind, payload
+        index += 1
+
+
+def note_before(ring, index: int) -> tuple:
+    """Returns (note, start): the note in force where the sector that holds *index* starts.
+
+    The entries from *start* up to *index* may hold newer ones.
+    """
+    sector, _, start, _ = ring.place_of(index)
+    header = bytearray(HEADER_SIZE)
+    ring.read_at(sector, 0, header)
+    fields = ringframe.parse_header(header)
+    # A blank ring has no header yet.
+    return (ring.note if fields is None else fields[6]), start
