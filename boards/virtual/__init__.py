@@ -7,5 +7,5 @@ orders to a running one. Linux only. board.md says what is real here and what is
 """
 
 
-class BoardError(Exception):
+class BoardError(OSError):
     """The virtual board cannot do what it was asked; one line, with what to do next."""

@@ -17,20 +17,18 @@ from boards.virtual import BoardError
 _ORDER_TIMEOUT_S = 30
 _ADVANCE_TIMEOUT_S = 610  # the board itself gives up after 600 s
 _POLL_S = 0.01
+_RECEIVE_SIZE = 65536
 
 
 class BoardControl:
-    """A connection to RUN/ctl. Raises BoardError where no board runs or an order is refused."""
+    """A client of RUN/ctl; connects at the first order, and again after a failure.
+
+    Every order raises BoardError (an OSError) where no board runs or the order is refused.
+    """
 
     def __init__(self, run_dir: Path | str):
         self.run_dir = Path(run_dir)
-        self._socket = socket.socket(socket.AF_UNIX)
-        try:
-            self._socket.connect(os.fspath(self.run_dir / "ctl"))
-        except OSError as e:
-            self._socket.close()
-            raise BoardError(f"no virtual board runs in {self.run_dir}: {e}") from e
-        self._answers = self._socket.makefile("r", encoding="utf-8")
+        self._socket: socket.socket | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -44,8 +42,9 @@ class BoardControl:
         self.close()
 
     def close(self) -> None:
-        self._answers.close()
-        self._socket.close()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
     @property
     def tty(self) -> str:
@@ -100,15 +99,27 @@ class BoardControl:
         return status
 
     def _order(self, line: str, timeout_s: float = _ORDER_TIMEOUT_S) -> dict[str, Any]:
-        self._socket.settimeout(timeout_s)
         try:
-            self._socket.sendall(line.encode() + b"\n")
-            answer = self._answers.readline()
+            answer = self._exchange(line.encode() + b"\n", timeout_s)
         except OSError as e:
-            raise BoardError(f"virtual board in {self.run_dir}: no answer to {line!r}: {e}") from e
-        if not answer:
-            raise BoardError(f"the virtual board in {self.run_dir} has ended")
+            # An answer that comes too late must not be taken for the next order's.
+            self.close()
+            raise BoardError(f"no answer from a board in {self.run_dir} to {line!r}: {e}") from e
         status: dict[str, Any] = json.loads(answer)
         if "error" in status:
             raise BoardError(str(status["error"]))
         return status
+
+    def _exchange(self, order: bytes, timeout_s: float) -> bytes:
+        if self._socket is None:
+            self._socket = socket.socket(socket.AF_UNIX)
+            self._socket.connect(os.fspath(self.run_dir / "ctl"))
+        self._socket.settimeout(timeout_s)
+        self._socket.sendall(order)
+        answer = bytearray()
+        while not answer.endswith(b"\n"):
+            chunk = self._socket.recv(_RECEIVE_SIZE)
+            if not chunk:
+                raise ConnectionError("it has ended")
+            answer += chunk
+        return bytes(answer)

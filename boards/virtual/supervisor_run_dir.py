@@ -37,6 +37,7 @@ class RunDir:
         self.tell, self.clock = self.path / "tell", self.path / "clock"
         self.vtime, self.rtc = self.path / "vtime", self.path / "rtc"
         self._lock_fd = -1
+        self._has_lock = False
         self._cut_serial = 0
 
     def open(self, region_count: int) -> None:
@@ -47,6 +48,9 @@ class RunDir:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock()
             self._make_files(region_count)
+        except BoardError:
+            self.close()
+            raise
         except OSError as e:
             self.close()
             raise BoardError(f"cannot use {self.path} as run directory: {e}") from e
@@ -58,6 +62,7 @@ class RunDir:
         except BlockingIOError:
             holder = os.read(self._lock_fd, 20).decode().strip()
             raise BoardError(f"{self.path}: process {holder} already runs a board here") from None
+        self._has_lock = True
         os.ftruncate(self._lock_fd, 0)
         os.pwrite(self._lock_fd, f"{os.getpid()}\n".encode(), 0)
 
@@ -79,10 +84,11 @@ class RunDir:
         """Removes what only a running board has; the flash and its time stay."""
         if self._lock_fd < 0:
             return
-        for gone in (self.tty, self.ctl):
-            gone.unlink(missing_ok=True)
+        if self._has_lock:
+            for gone in (self.tty, self.ctl):
+                gone.unlink(missing_ok=True)
         os.close(self._lock_fd)
-        self._lock_fd = -1
+        self._lock_fd, self._has_lock = -1, False
 
     def order_cut(self, whole: int, torn_size: int) -> None:
         """Power fails *torn_size* bytes into the operation after *whole* complete ones."""

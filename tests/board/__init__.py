@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The virtual board as its users see it: mpremote, orders, power, time, wiring."""
