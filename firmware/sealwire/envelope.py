@@ -57,7 +57,7 @@ def sig_structure_parts(protected: bytes, payload: bytes) -> tuple:
     return prefix.content(), payload
 
 
-def protected_of(algorithm: int) -> bytes:
+def protected_header(algorithm: int) -> bytes:
     """Content of a record's protected header. Raises RecordError for other algorithms."""
     if algorithm not in _PROTECTED:
         raise RecordError(PROTECTED_NOT_ALLOWED)
@@ -70,7 +70,7 @@ def envelope(payload: bytes, signature: bytes, alg: int = labels.ALG_EDDSA) -> b
     A record of kind 6 carries 64 zero bytes as signature. Raises RecordError when the
     record would be longer than RECORD_SIZE_MAX.
     """
-    return seal_envelope(protected_of(alg), payload, signature, RECORD_SIZE_MAX)
+    return seal_envelope(protected_header(alg), payload, signature, RECORD_SIZE_MAX)
 
 
 def seal_envelope(protected: bytes, payload: bytes, signature: bytes, size_max: int) -> bytes:

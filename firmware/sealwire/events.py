@@ -90,7 +90,7 @@ def _is_trip(data: object) -> bool:
 def _is(word: str, value: object) -> bool:
     what, size = word[0], word[1:]
     if what == "u":
-        return isinstance(value, int) and 0 <= value and (not size or value <= int(size))
+        return isinstance(value, int) and value >= 0 and (not size or value <= int(size))
     if what == "i":
         return isinstance(value, int)
     if what == "t":

@@ -23,6 +23,7 @@ from .envelope import (
     envelope,
     is_record_header,
     parse_envelope,
+    protected_header,
     sig_structure_parts,
 )
 
@@ -36,6 +37,7 @@ __all__ = [
     "is_reading",
     "parse_envelope",
     "parse_record",
+    "protected_header",
     "sig_structure_parts",
 ]
 

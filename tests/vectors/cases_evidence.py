@@ -1,0 +1,578 @@
+# SPDX-License-Identifier: MIT
+"""Whole evidence, right and wrong, one defect a file: rules R1 to R16 of record-format.md.
+
+`rule` names the rule a verifier must name, `expect` its reason, `index` the item at which
+it must stop (0 is the certificate). For "ok", `completeness` is the verdict of R21.
+"""
+
+from collections.abc import Callable, Iterator
+
+from sealwire import cbor, labels, profile
+from tests.vectors.chain import (
+    COURIER,
+    FLEET,
+    FLEET_OLD,
+    FLEET_PUB,
+    NONCE,
+    SERVICE,
+    START_UTC_S,
+    STRANGER,
+    TAG,
+    TAG_EPOCH_1,
+    TAG_ES256,
+    Chain,
+    certificate,
+    cose_sign1,
+    service_certificate,
+    sha256,
+    signed_statement,
+)
+
+_CASES: list[tuple[str, Callable[[], dict[str, object]]]] = []
+
+
+def case(
+    rule: str, expect: str, index: int | None = None, completeness: str = "proved"
+) -> Callable[[Callable[[], object]], Callable[[], object]]:
+    """Registers a function that makes evidence (or evidence and more fields)."""
+
+    def register(make: Callable[[], object]) -> Callable[[], object]:
+        def vector() -> dict[str, object]:
+            made = make()
+            evidence, more = made if isinstance(made, tuple) else (made, {})
+            if isinstance(evidence, Chain):
+                evidence = evidence.evidence()
+            return {
+                "name": make.__name__,
+                "comment": make.__doc__,
+                "rule": rule,
+                "expect": expect,
+                "index": index,
+                "completeness": completeness if expect == "ok" else None,
+                "fleet_pub": FLEET_PUB,
+                "nonces": [NONCE.hex()],
+                "known_head": None,
+                "evidence": evidence.hex(),
+                **more,
+            }
+
+        _CASES.append((make.__name__, vector))
+        return make
+
+    return register
+
+
+def vectors() -> Iterator[dict[str, object]]:
+    """All of them, as they are written."""
+    for _, vector in _CASES:
+        yield vector()
+
+
+def three() -> Chain:
+    """Three records of one boot: BOOT, readings, a lid event. Not attested."""
+    chain = Chain()
+    chain.add(events=[(labels.EVENT_BOOT, [1, "0.1.0"])], utc=None, after_ms=900)
+    chain.add(samples=[[-15012], [-15010], [-15011]])
+    chain.add(events=[(labels.EVENT_LID_OPEN, None)])
+    return chain
+
+
+def _attested() -> Chain:
+    chain = three()
+    chain.attest()
+    return chain
+
+
+_LID: list[tuple[int, object]] = [(labels.EVENT_LID_OPEN, None)]
+
+
+# Right.
+
+
+@case("", "ok")
+def minimal() -> object:
+    """Certificate, three records, an attestation for the verifier's nonce."""
+    return _attested()
+
+
+@case("", "ok")
+def long_trip() -> object:
+    """Trip, key epoch, handover, crash and reboot, trip end, every statement of a file."""
+    chain = three()
+    rules = profile.encode(profile.build("cryo", 60, [[1, 0, 0, -15000, 0, 100]]))
+    chain.add(events=[(labels.EVENT_TRIP, {1: 7, 2: sha256(b"CoI"), 3: rules})])
+    chain.roll(TAG_EPOCH_1, after_ms=1)
+    chain.add(samples=[[-15012, -12000]] * 8)
+    offer = {1: chain.tid, 2: len(chain.records) - 1, 3: chain.head_hash, 4: 7}
+    offer |= {5: START_UTC_S + 240, 6: 60, 7: "Dock 4", 9: ["S-1"], 10: COURIER.public, 12: 0}
+    signed = signed_statement(COURIER, labels.STATEMENT_OFFER, offer)
+    chain.add(events=[(labels.EVENT_OFFER, [1, sha256(COURIER.public)[:8], signed])])
+    crashed = {"kind": labels.KIND_CRASH_BLOCK, "sealed_by_boot": 2, "utc": None}
+    chain.add(samples=[[-15001, -12000]], **crashed)  # type: ignore[arg-type]
+    chain.up_ms = 0
+    chain.add(boot=2, events=[(labels.EVENT_BOOT, [4, "0.1.0"])], utc=(START_UTC_S, 0, None))
+    chain.add(events=[(labels.EVENT_TRIP_END, [7])], utc=(START_UTC_S + 600, 3, 2))
+    chain.add(labels.KIND_CHECKPOINT, nonce=NONCE, utc=(START_UTC_S + 660, 3, 2))
+    receipt = {1: chain.tid, 2: 1, 3: sha256(chain.records[1]), 4: (START_UTC_S + 200) * 1000}
+    token = {1: chain.tid, 2: bytes(16), 3: START_UTC_S * 1000, 4: 500}
+    person = {1: COURIER.public, 2: 2, 3: "Courier 7", 4: 1_790_000_000, 5: 1_830_000_000, 6: 1}
+    chain.statements = [
+        service_certificate(),
+        signed_statement(SERVICE, labels.STATEMENT_TIME, token, SERVICE.kid),
+        signed_statement(SERVICE, labels.STATEMENT_RECEIPT, receipt, SERVICE.kid),
+        signed_statement(SERVICE, labels.STATEMENT_PERSON, person, SERVICE.kid),
+    ]
+    chain.attest()
+    return chain
+
+
+@case("", "ok")
+def secure_element() -> object:
+    """A tag that signs with ES256 and a P-256 key."""
+    chain = Chain(key=TAG_ES256, certificate=certificate(TAG_ES256))
+    chain.add(events=_LID)
+    chain.attest()
+    return chain
+
+
+@case("", "ok")
+def alg_ed25519_for_ed25519_key() -> object:
+    """-19 names the same algorithm for the same key."""
+    chain = Chain()
+    chain.add(events=_LID)
+    payload = cbor.decode(b"\x84" + chain.records[0][2:])
+    assert isinstance(payload, list)
+    chain.records[0] = cose_sign1(TAG, payload[2], b"\xa1\x01\x32")
+    chain.attest()
+    return chain
+
+
+@case("", "ok", completeness="unproved")
+def unsigned_after_signed() -> object:
+    """The key was lost: unsigned blocks follow, chained and unproven."""
+    chain = three()
+    chain.add(labels.KIND_UNSIGNED, samples=[[-15000]])
+    chain.add(labels.KIND_UNSIGNED, samples=[[-15001]])
+    return chain
+
+
+@case("", "ok", completeness="unproved")
+def ended() -> object:
+    """Kind 5 closes the chain."""
+    chain = three()
+    chain.add(labels.KIND_END, events=[(labels.EVENT_TRIP_END, [7])])
+    return chain
+
+
+@case("", "ok", completeness="unproved")
+def certificate_alone() -> object:
+    """A tag that has recorded nothing yet."""
+    return Chain()
+
+
+# R1: the sequence.
+
+
+@case("R1", "evidence empty", 0)
+def r1_empty() -> object:
+    """Not a byte."""
+    return b""
+
+
+@case("R1", "evidence cut", 3)
+def r1_cut() -> object:
+    """The last record lacks its last byte."""
+    return three().evidence()[:-1]
+
+
+@case("R1", "certificate missing", 0)
+def r1_no_certificate() -> object:
+    """Begins with a record."""
+    return b"".join(three().records)
+
+
+@case("R1", "record after a statement", 5)
+def r1_record_after_statement() -> object:
+    """Records come before statements."""
+    chain = _attested()
+    chain.statements.append(chain.add(events=_LID))
+    chain.records.pop()
+    return chain
+
+
+@case("R1", "item too long", 2)
+def r1_item_too_long() -> object:
+    """1,025 bytes in one item."""
+    chain = three()
+    return chain.certificate + chain.records[0] + b"\x59\x03\xfe" + bytes(1022)
+
+
+@case("R1", "indefinite length", 2)
+def r1_indefinite() -> object:
+    """An item whose end cannot be known from its head."""
+    chain = three()
+    return chain.certificate + chain.records[0] + b"\x9f\xff"
+
+
+# R2 to R4: one of each; all of them are in ../record.
+
+
+@case("R2", "unprotected header not empty", 2)
+def r2_unprotected() -> object:
+    """A header nobody signed."""
+    chain = three()
+    old = chain.records[1]
+    chain.records[1] = old[:6] + b"\xa1\x01\x27" + old[7:]
+    return chain
+
+
+@case("R2", "not a COSE_Sign1", 2)
+def r2_not_cose() -> object:
+    """A lone integer between the records."""
+    chain = three()
+    chain.records[1] = b"\x00"
+    return chain
+
+
+@case("R3", "map keys not sorted", 1)
+def r3_not_deterministic() -> object:
+    """Signed by the right key all the same."""
+    chain = Chain()
+    chain.add(events=_LID)
+    envelope = cbor.decode(b"\x84" + chain.records[0][2:])
+    assert isinstance(envelope, list)
+    payload = envelope[2]
+    chain.records[0] = cose_sign1(TAG, payload[:1] + payload[3:5] + payload[1:3] + payload[5:])
+    return chain
+
+
+@case("R4", "unknown kind", 2)
+def r4_unknown_kind() -> object:
+    """Kind 7, signed by the right key."""
+    chain = Chain()
+    chain.add(events=_LID)
+    chain.add(events=_LID, changes={0: 7})
+    return chain
+
+
+@case("R4", "deltas malformed", 1)
+def r4_deltas() -> object:
+    """Two readings announced, three there."""
+    chain = Chain()
+    chain.add(events=_LID, changes={5: [[0, -1000, 1000, 2, 5, b"\x00\x00"]]})
+    return chain
+
+
+# R5, R6: the certificate.
+
+
+def _certified(made: bytes, key: object = TAG) -> Chain:
+    chain = Chain(certificate=made, key=key)  # type: ignore[arg-type]
+    chain.add(events=_LID)
+    return chain
+
+
+@case("R5", "certificate malformed", 0)
+def r5_without_key() -> object:
+    """No cnf claim."""
+    return _certified(certificate(cnf=None))
+
+
+@case("R5", "certificate malformed", 0)
+def r5_unknown_claim_value() -> object:
+    """The subject is not a text."""
+    return _certified(certificate(sub=b"ST-0001"))
+
+
+@case("R5", "certificate malformed", 0)
+def r5_unknown_curve() -> object:
+    """X25519 is no signature key."""
+    return _certified(certificate(cnf={1: {1: 1, -1: 4, -2: bytes(32)}}))
+
+
+@case("R5", "certificate malformed", 0)
+def r5_unknown_claim() -> object:
+    """Claim 1 (iss) is not in the table."""
+    claims = {1: "x", 2: "ST-0001", 6: 1_790_000_000, 8: {1: TAG.cose_key}}
+    claims |= {-70001: "virtual", -70002: "0.1.0"}  # type: ignore[dict-item]
+    return _certified(cose_sign1(FLEET, cbor.encode(claims)))
+
+
+@case("R6", "certificate signature wrong", 0)
+def r6_stranger() -> object:
+    """Signed by a key that is not in fleet.pub."""
+    return _certified(certificate(fleet=STRANGER))
+
+
+@case("R6", "certificate signature wrong", 0)
+def r6_flipped_bit() -> object:
+    """One bit of the certificate's signature."""
+    made = certificate()
+    return _certified(made[:-1] + bytes([made[-1] ^ 1]))
+
+
+@case("R6", "fleet key not in force", 0)
+def r6_retired_key() -> object:
+    """Signed in 2026 by a fleet key whose last day was 2025-12-31."""
+    return _certified(certificate(fleet=FLEET_OLD))
+
+
+@case("", "ok", completeness="unproved")
+def r6_retired_key_in_its_time() -> object:
+    """The same key, in 2025."""
+    return _certified(certificate(fleet=FLEET_OLD, issued_at_s=1_760_000_000))
+
+
+# R7: the algorithm.
+
+
+@case("R7", "algorithm does not fit the key", 1)
+def r7_es256_named_for_ed25519() -> object:
+    """The record says -7, the enrolled key is Ed25519."""
+    chain = Chain()
+    chain.add(events=_LID, protected=b"\xa1\x01\x26")
+    return chain
+
+
+@case("R7", "algorithm does not fit the key", 1)
+def r7_eddsa_named_for_p256() -> object:
+    """The record says -8, the enrolled key is P-256."""
+    chain = Chain(certificate=certificate(TAG_ES256))
+    chain.add(events=_LID)
+    return chain
+
+
+# R8 to R10: the chain.
+
+
+@case("R8", "sequence number out of order", 1)
+def r8_begins_at_1() -> object:
+    """The first record was left out."""
+    chain = three()
+    del chain.records[0]
+    return chain
+
+
+@case("R8", "sequence number out of order", 2)
+def r8_gap() -> object:
+    """A record in the middle was left out."""
+    chain = three()
+    del chain.records[1]
+    return chain
+
+
+@case("R8", "sequence number out of order", 3)
+def r8_doubled() -> object:
+    """A record stands twice."""
+    chain = three()
+    chain.records.insert(2, chain.records[1])
+    return chain
+
+
+@case("R9", "previous hash does not match", 2)
+def r9_other_history() -> object:
+    """Right number, right signature, another history."""
+    chain = Chain()
+    chain.add(events=_LID)
+    chain.add(events=_LID, changes={2: bytes(32)})
+    return chain
+
+
+@case("R9", "previous hash does not match", 1)
+def r9_other_certificate() -> object:
+    """The chain of another enrolment of the same key."""
+    chain = three()
+    chain.certificate = certificate(issued_at_s=1_790_000_001)
+    return chain
+
+
+@case("R10", "record signature wrong", 2)
+def r10_flipped_value() -> object:
+    """One reading changed by 0.01 degrees."""
+    chain = three()
+    chain.records[1] = chain.records[1].replace(b"\x39\x3a\xa3", b"\x39\x3a\xa4")
+    return chain
+
+
+@case("R10", "record signature wrong", 2)
+def r10_stranger() -> object:
+    """Signed by somebody else."""
+    chain = Chain()
+    chain.add(events=_LID)
+    chain.add(events=_LID, key=STRANGER)
+    return chain
+
+
+@case("R10", "record signature wrong", 1)
+def r10_s_plus_l() -> object:
+    """S + L instead of S: the same curve point, another record (RFC 8032 5.1.7)."""
+    chain = Chain()
+    good = chain.add(events=_LID)
+    s = int.from_bytes(good[-32:], "little") + 2**252 + 27742317777372353535851937790883648493
+    chain.records[0] = good[:-32] + s.to_bytes(32, "little")
+    return chain
+
+
+# R11: boots and uptime.
+
+
+@case("R11", "boot number goes back", 2)
+def r11_boot_back() -> object:
+    """Boot 2, then boot 1."""
+    chain = Chain(boot=2)
+    chain.add(events=_LID)
+    chain.add(boot=1, events=_LID)
+    return chain
+
+
+@case("R11", "uptime goes back", 2)
+def r11_uptime_back() -> object:
+    """The same boot, one millisecond earlier."""
+    chain = Chain()
+    chain.add(events=_LID)
+    chain.add(after_ms=-1, events=_LID)
+    return chain
+
+
+# R12: UTC.
+
+
+@case("R12", "UTC contradicts an earlier interval", 2)
+def r12_too_late() -> object:
+    """A minute of uptime, an hour of UTC."""
+    chain = Chain()
+    chain.add(events=_LID)
+    chain.add(events=_LID, utc=(START_UTC_S + 3600, 3, 2))
+    return chain
+
+
+@case("R12", "UTC contradicts an earlier interval", 2)
+def r12_too_early() -> object:
+    """A minute of uptime, UTC ten minutes back."""
+    chain = Chain()
+    chain.add(events=_LID)
+    chain.add(events=_LID, utc=(START_UTC_S - 600, 3, 2))
+    return chain
+
+
+@case("R12", "UTC contradicts an earlier interval", 2)
+def r12_back_over_a_boot() -> object:
+    """Another boot cannot lie before an earlier lower bound either."""
+    chain = Chain()
+    chain.add(events=_LID)
+    chain.add(boot=2, events=_LID, utc=(START_UTC_S - 600, 3, 2))
+    return chain
+
+
+@case("", "ok", completeness="unproved")
+def r12_clock_reset() -> object:
+    """CLOCK_RESET, ordered by the archive, ends all bounds before it."""
+    chain = Chain()
+    chain.add(events=_LID)
+    chain.add(events=[(labels.EVENT_CLOCK_RESET, None)], utc=(START_UTC_S - 600, 3, 2))
+    return chain
+
+
+@case("", "ok", completeness="unproved")
+def r12_drift_of_4_percent() -> object:
+    """A clock without a crystal: 1,000 s of uptime were 1,040 s."""
+    chain = Chain()
+    chain.add(events=_LID)
+    chain.add(after_ms=1_000_000, events=_LID, utc=(START_UTC_S + 60 + 1040, 3, 0))
+    return chain
+
+
+# R13: blocks sealed after a crash.
+
+
+@case("R13", "crash block out of place", 2)
+def r13_sealed_by_the_same_boot() -> object:
+    """A boot cannot seal its own crash."""
+    chain = Chain()
+    chain.add(events=_LID)
+    chain.add(labels.KIND_CRASH_BLOCK, events=_LID, sealed_by_boot=1, utc=None)
+    return chain
+
+
+@case("R13", "crash block out of place", 3)
+def r13_boot_before_its_seal() -> object:
+    """Sealed by boot 3, but the next record is of boot 2."""
+    chain = Chain()
+    chain.add(events=_LID)
+    chain.add(labels.KIND_CRASH_BLOCK, events=_LID, sealed_by_boot=3, utc=None)
+    chain.add(boot=2, events=_LID, utc=None)
+    return chain
+
+
+# R14: key epochs.
+
+
+@case("R10", "record signature wrong", 3)
+def r14_old_key_after_roll() -> object:
+    """The old key signs on after its roll."""
+    chain = Chain()
+    chain.add(events=_LID)
+    chain.roll(TAG_EPOCH_1)
+    chain.add(events=_LID, key=TAG)
+    return chain
+
+
+@case("R14", "epoch key repeated", 2)
+def r14_back_to_the_first() -> object:
+    """Roll to the key in force."""
+    chain = Chain()
+    chain.add(events=_LID)
+    chain.roll(TAG)
+    return chain
+
+
+@case("R14", "epoch key does not fit the algorithm", 1)
+def r14_33_bytes() -> object:
+    """A P-256 point in a chain of Ed25519."""
+    chain = Chain()
+    chain.roll(TAG_ES256)
+    return chain
+
+
+# R15, R16: the end, and the lost key.
+
+
+@case("R15", "record after the end", 3)
+def r15_after_end() -> object:
+    """The key was to be erased."""
+    chain = Chain()
+    chain.add(events=_LID)
+    chain.add(labels.KIND_END)
+    chain.add(events=_LID)
+    return chain
+
+
+@case("R16", "unsigned block with a signature", 2)
+def r16_signed_unsigned() -> object:
+    """Kind 6 with a true signature is a contradiction."""
+    chain = Chain()
+    chain.add(events=_LID)
+    payload = cbor.decode(b"\x84" + chain.add(labels.KIND_UNSIGNED, events=_LID)[2:])
+    assert isinstance(payload, list)
+    chain.records[1] = cose_sign1(TAG, payload[2])
+    return chain
+
+
+@case("R16", "signed record after an unsigned block", 3)
+def r16_signed_after_unsigned() -> object:
+    """A lost key does not come back."""
+    chain = Chain()
+    chain.add(events=_LID)
+    chain.add(labels.KIND_UNSIGNED, events=_LID)
+    chain.add(events=_LID)
+    return chain
+
+
+@case("R9", "previous hash does not match", 3)
+def r16_unsigned_not_chained() -> object:
+    """Unsigned blocks are unproven, but still in order."""
+    chain = Chain()
+    chain.add(events=_LID)
+    chain.add(labels.KIND_UNSIGNED, events=_LID)
+    chain.add(labels.KIND_UNSIGNED, events=_LID, changes={2: bytes(32)})
+    return chain
