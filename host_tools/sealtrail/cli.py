@@ -6,7 +6,7 @@ Whatever goes wrong becomes one line on stderr, "sealtrail: what. what to do nex
 exit code of docs/cli.md. A traceback never reaches the user.
 """
 
-# ruff: noqa: PLC0415, PLR0917 -- errors load what they need; options are arguments
+# ruff: noqa: PLC0415 -- what only an error needs is loaded when there is one
 
 import contextlib
 import errno
