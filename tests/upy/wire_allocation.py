@@ -60,7 +60,9 @@ def _writer():
     return run
 
 
-_RULES = [[kind, 0, kind, 800 if kind & 1 == 0 else 200, 60 if kind > 1 else 0, 0] for kind in range(6)]
+_RULES = [
+    [kind, 0, kind, 800 if kind & 1 == 0 else 200, 60 if kind > 1 else 0, 0] for kind in range(6)
+]
 _HOT = {
     "sample": lambda: _samples(((-15000,), (-15012,))),
     "sample_big": lambda: _samples(((-15000,), (-15012,)), 1 << 63),

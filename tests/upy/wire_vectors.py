@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Judges vector files with sealwire, on either interpreter.
 
-    micropython wire_vectors.py SUITE FILE...    prints one line a file: name, verdict
+micropython wire_vectors.py SUITE FILE...    prints one line a file: name, verdict
 """
 
 import json
@@ -67,7 +67,7 @@ JUDGES = {
 
 
 def verdict(suite, vector):
-    """"ok", or the reason. Anything but our own errors escapes: that is a bug."""
+    """ "ok", or the reason. Anything but our own errors escapes: that is a bug."""
     try:
         return JUDGES[suite](vector)
     except (cbor.CborError, record.RecordError, profile.ProfileError) as error:

@@ -52,7 +52,11 @@ def valid() -> dict[str, _Case]:
         "block_64": ("64 readings of one probe.", long_run, "ok"),
         "block_two_probes": ("Probes share instants.", Chain().add(samples=[[1, 2]] * 4), "ok"),
         "block_events_only": ("No readings.", Chain().add(events=[(12, [3100])]), "ok"),
-        "block_faults": ("Every fault code stands for a reading.", Chain().add(samples=faults), "ok"),
+        "block_faults": (
+            "Every fault code stands for a reading.",
+            Chain().add(samples=faults),
+            "ok",
+        ),
         "block_no_utc": ("Time unknown.", Chain().add(events=[(2, None)], utc=None), "ok"),
         "block_utc_no_width": (
             "Upper bound unknown.",
@@ -84,7 +88,11 @@ def envelopes() -> dict[str, _Case]:
     return {
         "cose_mac0": ("Tag 17.", b"\xd1" + good[1:], "not a COSE_Sign1"),
         "cose_untagged": ("The tag is required.", good[1:], "not a COSE_Sign1"),
-        "protected_not_bstr": ("A map.", good[:2] + b"\xa1\x01\x27" + good[6:], "not a COSE_Sign1"),
+        "protected_not_bstr": (
+            "A map.",
+            good[:2] + b"\xa1\x01\x27" + good[6:],
+            "not a COSE_Sign1",
+        ),
         "protected_kid": ("No kid in a record.", cose_sign1(TAG, _PAYLOAD, kid), _PROTECTED),
         "protected_es512": ("-36.", cose_sign1(TAG, _PAYLOAD, b"\xa1\x01\x38\x23"), _PROTECTED),
         "protected_empty": ("No algorithm.", cose_sign1(TAG, _PAYLOAD, b""), _PROTECTED),
@@ -136,7 +144,11 @@ def payloads() -> dict[str, _Case]:
         "block_with_nonce": ("Kind 0.", _with({7: bytes(16)}), kind_),
         "block_with_next_key": ("Kind 0.", _with({8: bytes(32)}), kind_),
         "crash_block_without_boot": ("Kind 4.", _with({0: 4}), kind_),
-        "block_empty": ("Neither runs nor events.", _with({5: None, 6: None}), "block without content"),
+        "block_empty": (
+            "Neither runs nor events.",
+            _with({5: None, 6: None}),
+            "block without content",
+        ),
         "seq_33_bits": ("2**32.", _with({1: 1 << 32}), range_),
         "seq_negative": ("-1.", _with({1: -1}), range_),
         "prev_31": ("Not SHA-256.", _with({2: bytes(31)}), range_),

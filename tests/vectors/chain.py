@@ -177,7 +177,7 @@ class Chain:
         boot: int | None = None,
         samples: list[list[int]] | None = None,
         events: list[tuple[int, object]] | None = None,
-        utc: tuple[int, int, int | None] | None | str = "exact",
+        utc: tuple[int, int, int | None] | str | None = "exact",
         changes: dict[int, object] | None = None,
         key: Key | None = None,
         protected: bytes | None = None,
