@@ -40,7 +40,7 @@ class Clock:
     """
 
     def __init__(self, uptime, drift_ppm: int, rtc=None):
-        self._uptime = uptime
+        self.uptime = uptime
         self._drift_ppm = drift_ppm
         self._rtc = rtc
         self._lo_ms = 0
@@ -50,7 +50,7 @@ class Clock:
 
     def bounds_ms(self) -> tuple:
         """Returns (lo_ms, hi_ms or None), Unix milliseconds, for this instant."""
-        elapsed_ms = self._uptime.now_ms() - self._anchor_ms
+        elapsed_ms = self.uptime.now_ms() - self._anchor_ms
         slack_ms = self._slack_ms(elapsed_ms)
         hi_ms = None if self._hi_ms is None else self._hi_ms + elapsed_ms + slack_ms
         return self._lo_ms + elapsed_ms - slack_ms, hi_ms
@@ -122,7 +122,7 @@ class Clock:
         return -(-elapsed_ms * self._drift_ppm // 1_000_000)
 
     def _set(self, lo_ms, hi_ms):
-        self._anchor_ms = self._uptime.now_ms()
+        self._anchor_ms = self.uptime.now_ms()
         self._lo_ms = lo_ms
         self._hi_ms = hi_ms
 

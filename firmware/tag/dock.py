@@ -10,6 +10,7 @@ import hashlib
 from binascii import hexlify, unhexlify
 
 from micropython import const
+
 from sealwire import cbor, profile, record
 
 from . import statestore, version
@@ -185,7 +186,7 @@ class Dock:
         active = self._storage.key_slots.active()
         if active is None:
             raise DockError(NOT_ENROLLED, "no key: enrol first")
-        protected, payload, signature = record.open_envelope(certificate)
+        protected, payload, signature = record.parse_envelope(certificate)
         ours = SoftwareSigner(active[1], self._entropy).public_key
         claims = cbor.decode(payload)
         if claims[8][1].get(-2) != ours:

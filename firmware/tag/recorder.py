@@ -15,10 +15,11 @@ frame says how far it reaches, so nothing is sealed twice (docs/power-loss.md).
 import hashlib
 
 from micropython import const
+
 from sealwire import cbor, labels, record, statement
 
 from . import faults
-from .journal import BOOT_ENTRY, EVENT_ENTRY, SAMPLE_ENTRY
+from .journal import BOOT_ENTRY, SAMPLE_ENTRY
 from .recordlog import recover_pair
 from .ringlog import RingFull
 
@@ -30,6 +31,7 @@ class Recorder:
     """Owns journal, record log and signer. `begin` first; then everything else.
 
     *certificate* is the tag certificate's bytes: the genesis record names its hash.
+    *note_fault(code, text)* hears of flash that failed.
     """
 
     def __init__(self, journal, records, signer, clock, uptime, note_fault, certificate):
@@ -41,10 +43,12 @@ class Recorder:
         self._note_fault = note_fault
         self._genesis_hash = hashlib.sha256(certificate).digest()
         self.tid = self._genesis_hash[:8]
-        self._block = record.BlockBuilder(labels.RECORD_SIZE_MAX)
-        self._block_since_ms = None
+        self._block = record.BlockBuilder(record.RECORD_SIZE_MAX)
+        self._block_since_ms = None  # uptime of the open block's first entry
+        # True while the journal holds more than the block: the next seal reads it from flash.
+        self._is_behind = False
         self.boot = 0
-        # Readings and events that a full flash refused since the last that went in.
+        # Readings and events that flash refused since the last that went in.
         self.refused_count = 0
 
     # ---- life of a boot
@@ -56,13 +60,12 @@ class Recorder:
         byte-identical. A cut inside leaves a state that the next `begin` completes.
         """
         recover_pair(self._journal, self.records)
-        last_boot = self._restore_from_head()
-        leftovers = list(self._journal.entries())
-        for entry in leftovers:
-            last_boot = max(last_boot, entry.boot)
+        last_boot = max(self._restore_from_head(), self._journal.read_last_boot())
         self.boot = last_boot + 1
-        self._seal_leftovers(leftovers)
-        self._journal.append_boot(self.boot, self._uptime.now_ms())
+        self._is_behind = self._journal.unsealed_count > 0
+        self.seal_open_block()
+        # A cut here: this boot number was never used, and the next boot takes it.
+        self._journal.append_boot(self.boot, self._uptime.now_ms(), reset_cause)
         self.note_event(labels.EVENT_BOOT, [reset_cause, version])
 
     def _restore_from_head(self) -> int:
@@ -74,52 +77,16 @@ class Recorder:
             self._clock.restore(head.utc[0] * 1000)
         return max(head.boot, head.sealed_by_boot or 0)
 
-    def _seal_leftovers(self, leftovers):
-        boot = None
-        up_ms = 0
-        for entry in leftovers:
-            crossing = boot is not None and entry.boot != boot
-            if crossing or not self._fits(entry):
-                self._seal_crash_block(boot, up_ms, entry.index)
-            boot, up_ms = entry.boot, entry.up_ms
-            self._take(entry)
-        if boot is not None:
-            self._seal_crash_block(boot, up_ms, self._journal.next)
-
-    def _seal_crash_block(self, boot, up_ms, journal_next):
-        if not self._block.is_empty:
-            self._seal(labels.KIND_CRASH_BLOCK, boot, up_ms, None, journal_next, self.boot)
-
-    def _fits(self, entry) -> bool:
-        if entry.kind == SAMPLE_ENTRY:
-            full = self._block.sample_count >= _BLOCK_SAMPLES_MAX
-            return not full and self._block.fits_sample(entry.up_ms, entry.values)
-        if entry.kind == EVENT_ENTRY:
-            return self._block.fits_event(entry.up_ms, entry.code, entry.content)
-        return True
-
-    def _take(self, entry):
-        if entry.kind == SAMPLE_ENTRY:
-            self._block.add_sample(entry.up_ms, entry.values)
-        elif entry.kind == EVENT_ENTRY:
-            self._block.add_event(entry.up_ms, entry.code, entry.content)
-            if entry.code == labels.EVENT_CLOCK_SET:
-                self._clock.restore(cbor.decode(entry.content)[0])
-        elif entry.kind == BOOT_ENTRY:
-            pass  # its number is in the record itself
-
     # ---- what the tag wants kept
 
     def sample(self, up_ms: int, values) -> bool:
         """Keeps one sample (one value of each probe). Returns False if flash refused it."""
         if not self._block.fits_sample(up_ms, values):
             self.seal_open_block()
-        try:
-            self._journal.append_sample(up_ms, values)
-        except RingFull:
-            self.refused_count += 1
+        if not self._commit(self._journal.append_sample, up_ms, values):
             return False
-        self._block.add_sample(up_ms, values)
+        if not self._is_behind:
+            self._block.add_sample(up_ms, values)
         self._opened(up_ms)
         if self._block.sample_count >= _BLOCK_SAMPLES_MAX:
             self.seal_open_block()
@@ -136,14 +103,39 @@ class Recorder:
         up_ms = self._uptime.now_ms()
         if not self._block.fits_event(up_ms, code, content):
             self.seal_open_block()
-        try:
-            self._journal.append_event(up_ms, code, content)
-        except RingFull:
-            self.refused_count += 1
+        if not self._commit(self._journal.append_event, up_ms, code, content):
             return False
-        self._block.add_event(up_ms, code, content)
+        if not self._is_behind:
+            self._block.add_event(up_ms, code, content)
         self._opened(up_ms)
-        return self.seal_open_block() if seal else True
+        if seal:
+            self.seal_open_block()
+        return True
+
+    def _commit(self, append, *entry) -> bool:
+        """Appends to the journal. What flash refuses is counted, and told when it takes again."""
+        try:
+            append(*entry)
+        except RingFull:
+            self._refused("journal full")
+            return False
+        except OSError as e:
+            self._refused("journal errno %s" % e.errno)
+            return False
+        if self.refused_count:
+            count, self.refused_count = self.refused_count, 0
+            self.note_event(labels.EVENT_LOG_FULL, [count])
+        return True
+
+    def _refused(self, why):
+        self.refused_count += 1
+        self._note_fault(faults.STORAGE, why)
+
+    def _opened(self, up_ms):
+        if self._block_since_ms is None:
+            self._block_since_ms = up_ms
+
+    # ---- sealing
 
     def seal_if_due(self) -> None:
         """Seals a block that has been open for an hour. Called by the sampler's loop."""
@@ -152,49 +144,87 @@ class Recorder:
             self.seal_open_block()
 
     def seal_open_block(self) -> bool:
-        """Signs what is in the journal. Returns False if the record log has no room."""
-        if self._block.is_empty:
-            return True
-        return self._seal(
-            labels.KIND_BLOCK,
-            self.boot,
-            self._uptime.now_ms(),
-            self._clock.utc(),
-            self._journal.next,
-            None,
-        )
+        """Signs what the journal holds. Returns False if the record log did not take it."""
+        try:
+            if self._is_behind:
+                return self._seal_from_flash()
+            if self._block.is_empty:
+                return True
+            now_ms = self._uptime.now_ms()
+            utc = self._clock.utc()
+            return self._seal(self.boot, now_ms, utc, self._journal.next)
+        except OSError as e:
+            return self._fall_behind("record log errno %s" % e.errno)
 
-    def _seal(self, kind, boot, up_ms, utc, journal_next, sealed_by_boot) -> bool:
+    def _seal_from_flash(self) -> bool:
+        """Seals every entry that no record covers, each boot's in records of its own.
+
+        After a crash, and after the record log was full. A cut anywhere inside leaves the
+        rest for the next boot: each record says how far it reaches.
+        """
+        self._block.clear()
+        boot = end_ms = 0
+        for entry in self._journal.entries():
+            if not self._block.is_empty and (entry.boot != boot or not self._fits(entry)):
+                if not self._seal(boot, end_ms, None, entry.index):
+                    return False
+                end_ms = 0
+            if entry.kind != BOOT_ENTRY:
+                boot, end_ms = entry.boot, max(end_ms, entry.up_ms)
+                self._take(entry)
+        if not self._block.is_empty and not self._seal(boot, end_ms, None, self._journal.next):
+            return False
+        self._is_behind = False
+        self._journal.free(self._journal.next)
+        return True
+
+    def _fits(self, entry) -> bool:
+        if entry.kind == SAMPLE_ENTRY:
+            full = self._block.sample_count >= _BLOCK_SAMPLES_MAX
+            return not full and self._block.fits_sample(entry.up_ms, entry.values)
+        return self._block.fits_event(entry.up_ms, entry.code, entry.content)
+
+    def _take(self, entry):
+        if entry.kind == SAMPLE_ENTRY:
+            self._block.add_sample(entry.up_ms, entry.values)
+            return
+        self._block.add_event(entry.up_ms, entry.code, entry.content)
+        if entry.code == labels.EVENT_CLOCK_SET:
+            self._clock.restore(cbor.decode(entry.content)[0])
+
+    def _seal(self, boot, up_ms, utc, journal_next) -> bool:
+        """Makes the block a record. An earlier boot's content makes it one of kind 4."""
+        is_crash = boot != self.boot
         payload = self._block.payload(
-            kind,
+            labels.KIND_CRASH_BLOCK if is_crash else labels.KIND_BLOCK,
             self.records.head_seq + 1,
             self.head()[1],
             boot,
             up_ms,
             utc,
-            sealed_by_boot=sealed_by_boot,
+            sealed_by_boot=self.boot if is_crash else None,
         )
-        signed = self._sign(payload)
         try:
-            self.records.append(signed, journal_next)
+            self.records.append(self._sign(payload), journal_next)
         except RingFull:
-            # The entries stay in the journal, safe, until a receipt frees the record log.
-            self._note_fault(faults.STORAGE, "record log full")
-            return False
+            return self._fall_behind("record log full")
         # A cut here leaves record and journal entries: `recover_pair` frees them by the frame.
         self._journal.free(journal_next)
         self._block.clear()
         self._block_since_ms = None
         return True
 
-    def _sign(self, payload) -> bytes:
-        protected = record.protected_header(self._signer.algorithm)
-        signature = self._signer.sign(record.sig_structure_parts(protected, payload))
-        return record.envelope(payload, signature, self._signer.algorithm)
+    def _fall_behind(self, why) -> bool:
+        """The entries stay in the journal, safe; a later seal reads them from there."""
+        self._note_fault(faults.STORAGE, why)
+        self._block.clear()
+        self._is_behind = True
+        return False
 
-    def _opened(self, up_ms):
-        if self._block_since_ms is None:
-            self._block_since_ms = up_ms
+    def _sign(self, payload) -> bytes:
+        algorithm = self._signer.algorithm
+        parts = record.sig_structure_parts(record.protected_header(algorithm), payload)
+        return record.envelope(payload, self._signer.sign(parts), algorithm)
 
     # ---- what visitors ask
 
@@ -234,3 +264,11 @@ class Recorder:
         if not self.note_event(code, content, seal=True):
             raise RingFull("custody event refused")
         return self.records.head_seq
+
+    def has_event(self, code: int, from_seq: int) -> bool:
+        """Whether an event *code* stands in a record from *from_seq* on; reads them all."""
+        for _, one in self.records.records(from_seq):
+            for event in record.parse_record(one).events:
+                if event[1] == code:
+                    return True
+        return False

@@ -9,6 +9,7 @@ nothing is dropped silently.
 import asyncio
 
 from micropython import const
+
 from sealwire import alarm, labels
 
 from . import faults
@@ -115,6 +116,6 @@ class Sampler:
             # An alarm seals at once: it must be provable even if the tag dies next.
             self._recorder.note_event(code, content, seal=True)
         if changes:
-            self.is_alarmed = self._engine.is_alarmed
+            self.is_alarmed = self._engine.is_alarm
             if self._on_alarm:
                 self._on_alarm(self.is_alarmed)

@@ -52,8 +52,8 @@ def _check_signature():
 
 
 def _check_entropy(entropy):
-    if not entropy.is_healthy:
-        raise ValueError("random source failed its health test")
+    if entropy.fault:
+        raise ValueError("random source failed: " + entropy.fault)
     return "health test passed"
 
 

@@ -7,6 +7,7 @@ still to be written. The visitor had no answer yet, so going on is always right.
 """
 
 from micropython import const
+
 from sealwire import cbor, labels
 
 from . import statestore

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: MIT
+"""Builds the tag from its parts and runs its tasks. The only module that knows them all.
+
+    sampler ─┐                                  ┌─ gatt (radio) ── sessions
+    motion  ─┼─> recorder ─> journal, records <─┘
+    lid     ─┘      └─ signer
+
+A task that fails is a fault and is started again; none can stop another, and none can stop
+the log. What a visitor may do never changes what the sensors record (rule D1).
+"""
+
+import asyncio
+import os
+import time
+
+from micropython import const
+
+from sealwire import labels, profile
+
+from . import faults, statestore, version
+from .board import open_board
+from .clock import Clock
+from .entropy import Entropy
+from .faults import Faults
+from .recorder import Recorder
+from .sampler import Sampler
+from .sealbudget import SealBudget
+from .storage import Storage
+from .trip import Trip
+from .uptime import Uptime
+
+_CAUSE_POWER_ON = const(1)
+_RESTART_MS_MIN = const(1000)
+_RESTART_MS_MAX = const(60_000)
+_BATTERY_LOOK_MS = const(3_600_000)
+
+
+def open_parts() -> tuple:
+    """Builds (board, storage, clock, entropy): what the dock needs too. Writes nothing new."""
+    board = open_board()
+    storage = Storage(board.partition("keys"), board.partition("log"))
+    storage.open()
+    clock = Clock(Uptime(time.ticks_ms, time.ticks_diff), board.drift_ppm, board.rtc())
+    stored = storage.state.get(statestore.CLOCK)
+    if stored:
+        clock.restore(int.from_bytes(stored, "big"))
+    return board, storage, clock, Entropy(os.urandom, board.unique_id)
+
+
+class App:
+    """One enrolled tag, built and ready to run."""
+
+    def __init__(self, board, storage, clock, entropy):
+        self._board = board
+        self._storage = storage
+        self._clock = clock
+        self._entropy = entropy
+        self._uptime = clock.uptime
+        self._faults = Faults(self._uptime)
+        self._budget = SealBudget(self._uptime)
+        self._signer = self._open_signer()
+        certificate = storage.state.get(statestore.CERTIFICATE)
+        self.recorder = Recorder(
+            storage.journal,
+            storage.records,
+            self._signer,
+            clock,
+            self._uptime,
+            self._faults.note,
+            certificate,
+        )
+        self.trip = Trip(storage.state, self.recorder)
+        note_fault = self._faults.note
+        self.sampler = Sampler(
+            board.probes(), self.recorder, self._uptime, note_fault, self._alarm_changed
+        )
+        self._motion = self._open_motion()
+        self._lid = self._open_lid()
+
+    def _open_signer(self):
+        from .signer import SoftwareSigner
+
+        active = self._storage.key_slots.recover(None, _public_key_of)
+        if active is None:
+            raise NotEnrolled("no signing key")
+        return SoftwareSigner(active[1], self._entropy)
+
+    def _open_motion(self):
+        from .motion import Motion
+
+        try:
+            chip = self._board.accelerometer()
+        except OSError as e:
+            self._faults.note(faults.SENSOR, "accelerometer errno %s" % e.args[0])
+            return None
+        if chip is None:
+            return None
+
+        def on_fault(text):
+            self._faults.note(faults.SENSOR, text)
+
+        return Motion(chip, self._uptime, self._physical_event, on_fault)
+
+    def _open_lid(self):
+        from .motion import LidWatch
+
+        lid = self._board.lid()
+        return None if lid is None else LidWatch(lid, self._uptime, self._physical_event)
+
+    # ---- life
+
+    def begin(self) -> None:
+        """From power-on to the first entry of this boot: recover, seal, open, arm."""
+        cause = self._board.reset_cause()
+        if cause != _CAUSE_POWER_ON:
+            self._clock.resume_from_rtc()
+        self.recorder.begin(cause, version.VERSION)
+        self._faults.sink = self._fault_event
+        self._note_clock()
+        self.trip.before_end = self.sampler.close_alarms
+        self.trip.on_change = self._use_profile
+        self.trip.resume()
+        self._use_profile()
+
+    def _note_clock(self):
+        """A boot that knows the time says so in its first record."""
+        lo_ms, hi_ms = self._clock.bounds_ms()
+        if hi_ms is not None:
+            content = [lo_ms, hi_ms - lo_ms, self._clock.source]
+            self.recorder.note_event(labels.EVENT_CLOCK_SET, content)
+
+    def _use_profile(self):
+        encoded = self.trip.profile or self._storage.state.get(statestore.PROFILE)
+        rules = profile.parse(encoded)
+        self.sampler.use(rules)
+        if self._motion:
+            self._motion.use(rules)
+
+    async def run(self) -> None:
+        """Runs every task until the board is reset."""
+        self.begin()
+        tasks = [
+            self._keep("sampler", self.sampler.run),
+            self._keep("battery", self._watch_battery),
+        ]
+        if self._motion:
+            tasks.append(self._keep("motion", self._motion.run))
+        if self._lid:
+            tasks.append(self._keep("lid", self._lid.run))
+        tasks.append(self._keep("radio", self._open_gatt().run, faults.RADIO))
+        print("sealtrail", version.VERSION, "boot", self.recorder.boot)
+        await asyncio.gather(*tasks)
+
+    async def _keep(self, name, run, code=faults.SENSOR):
+        """Runs a task for ever: its failure is noted, and it starts again, ever less often."""
+        wait_ms = _RESTART_MS_MIN
+        while True:
+            try:
+                await run()
+            except Exception as e:
+                self._faults.note(code, "%s %r" % (name, e))
+            await asyncio.sleep_ms(wait_ms)
+            wait_ms = min(2 * wait_ms, _RESTART_MS_MAX)
+
+    def _open_gatt(self):
+        from . import gattparts
+
+        return gattparts.build(self, self._board, self._storage, self._clock, self._entropy)
+
+    async def _watch_battery(self):
+        while True:
+            battery_mv = self._board.battery_mv()
+            if battery_mv < self._board.battery_low_mv:
+                self.recorder.note_event(labels.EVENT_BATTERY_LOW, [battery_mv])
+            await asyncio.sleep_ms(_BATTERY_LOOK_MS)
+
+    # ---- what the parts report
+
+    def _physical_event(self, code, content):
+        self.recorder.note_event(code, content, seal=self._budget.take())
+
+    def _fault_event(self, code, text):
+        self.recorder.note_event(labels.EVENT_DEVICE_FAULT, [code, text])
+
+    def _alarm_changed(self, is_alarm):
+        self._board.set_led(is_alarm)
+
+
+class NotEnrolled(Exception):
+    """This tag has no key or no certificate: `sealtrail provision` it first."""
+
+
+def _public_key_of(seed):
+    from .ed25519.sign import SigningKey
+
+    return SigningKey(seed).public_key
+
+
+async def main() -> None:
+    """Runs the tag. Raises NotEnrolled on a tag that was never provisioned."""
+    board, storage, clock, entropy = open_parts()
+    if storage.state.get(statestore.CERTIFICATE) is None:
+        raise NotEnrolled("no certificate")
+    await App(board, storage, clock, entropy).run()
