@@ -27,7 +27,15 @@ from .analysis_model import (
 )
 from .analysis_rules import read_profile, tag_engine
 from .errors import UsageError
-from .model import Completeness, Event, Reading, Trip, VerifiedEvidence, VerifiedRecord
+from .model import (
+    Completeness,
+    CustodyStep,
+    Event,
+    Reading,
+    Trip,
+    VerifiedEvidence,
+    VerifiedRecord,
+)
 
 _INTERVAL_DEFAULT_MS = 300_000
 _DIFFERENCES_SHOWN_MAX = 20
@@ -108,6 +116,7 @@ class _Analyser:
             restarts=analysis_events.restarts(self.events),
             clock=clock,
             events=tuple(self.events),
+            custody=self._custody(),
             verdict=self._verdict(excursions),
             reasons=tuple(self.reasons),
             findings=tuple(self.findings),
@@ -163,6 +172,17 @@ class _Analyser:
     def _records(self) -> list[VerifiedRecord]:
         wanted = {reading.seq for reading in self.readings}
         return [record for record in self.evidence.records if record.seq in wanted]
+
+    def _custody(self) -> tuple[CustodyStep, ...]:
+        if self.trip is None:
+            return self.evidence.custody
+        first_seq = self.trip.start.seq
+        last_seq = self.trip.end.seq if self.trip.end else None
+        return tuple(
+            step
+            for step in self.evidence.custody
+            if step.seq >= first_seq and (last_seq is None or step.seq <= last_seq)
+        )
 
     def _excursions(self, end: Moment | None) -> tuple[Excursion, ...]:
         if self.trip is None or self.profile is None:

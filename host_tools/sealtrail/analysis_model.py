@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from .model import Event, ProbeFault, Reading, Trip, UtcInterval
+from .model import CustodyStep, Event, ProbeFault, Reading, Trip, UtcInterval
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +274,7 @@ class Analysis:
     restarts: tuple[Restart, ...]
     clock: ClockQuality
     events: tuple[tuple[Moment, Event], ...]
+    custody: tuple[CustodyStep, ...]
     verdict: Verdict
     reasons: tuple[str, ...]
     findings: tuple[str, ...]

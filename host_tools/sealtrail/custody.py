@@ -88,7 +88,7 @@ class _Builder:
         self.rules = f"{profile.rules_base}/sha-256/" + (
             analysis.profile.sha256.hex() if analysis.profile else "unreadable"
         )
-        self.steps = [s for s in evidence.custody if _is_transfer(s) and self._is_in_trip(s)]
+        self.steps = [step for step in analysis.custody if _is_transfer(step)]
         self.counts: dict[str, int] = {}
         self.made: list[tuple[int, int, EpcisEvent]] = []
 
@@ -117,10 +117,6 @@ class _Builder:
                 {"type": "desadv", "bizTransaction": self.profile.shipment}
             ]
         self.made.append((when[0], _RANKS.get(what, _RANK_SENSOR), made))
-
-    def _is_in_trip(self, step: CustodyStep) -> bool:
-        last_seq = self.trip.end.seq if self.trip.end else None
-        return step.seq >= self.trip.start.seq and (last_seq is None or step.seq <= last_seq)
 
     def _assemble(self) -> None:
         """The tag goes onto the shipper and the therapy into it: both hold from the arming."""

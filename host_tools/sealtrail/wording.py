@@ -58,6 +58,13 @@ def moment_text(moment: Moment) -> str:
     return interval_text(moment.utc)
 
 
+def short_text(moment: Moment) -> str:
+    """Time of a moment to the minute, without its uncertainty: for the summary on top."""
+    if moment.utc is None or moment.utc.hi_ms is None:
+        return moment_text(moment)
+    return utc_text(moment.utc.mid_ms, with_seconds=False)
+
+
 def duration(length_ms: int | None) -> str:
     """ "2 d 3 h", "1 h 05 min", "12 min 30 s", "8 s": the two largest units."""
     if length_ms is None:

@@ -13,6 +13,7 @@ import math
 from dataclasses import dataclass, field, replace
 
 import cbor2
+
 from sealtrail import analysis
 from sealtrail.analysis_rules import tag_engine
 from sealtrail.excursion import sample_values
@@ -150,8 +151,9 @@ def with_tag_alarms(evidence: VerifiedEvidence) -> VerifiedEvidence:
             spent_ms = engine.spent_ms if engine is not None else None
             engine, boot = tag_engine(trip.profile, spent_ms), moment.boot
         assert engine is not None
+        seq = sample.readings[0].seq
         for code, content in engine.sample(moment.up_ms, sample_values(sample, 2)):
-            alarms.append(Event(code, boot, moment.up_ms, moment.utc, list(content), 1))
+            alarms.append(Event(code, boot, moment.up_ms, moment.utc, list(content), seq))
     if trip.end is not None and engine is not None:
         for code, content in engine.end_trip(trip.end.up_ms):
             alarms.append(
