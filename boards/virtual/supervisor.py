@@ -150,6 +150,7 @@ class Supervisor:
         self._console.start_life(is_soft=self._cause == SOFT_RESET)
         if self._cause == POWER_ON:
             self.run.lose_rtc()
+            self.run.order_no_cut()
         self.boots += 1
         self._end_order = None
         at_us = self._time.start_life(start_us)

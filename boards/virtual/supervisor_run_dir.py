@@ -71,12 +71,14 @@ class RunDir:
             stale.unlink(missing_ok=True)
         os.mkfifo(self.tell, 0o600)
         os.mkfifo(self.clock, 0o600)
-        (self.path / "cut").write_bytes(struct.pack(_CUT_FORMAT, 0, -1, 0))
-        size = region_count * len(_COUNTERS) * 8
+        size = (region_count * len(_COUNTERS) + 2) * 8
         counters = self.path / "counters"
         if not counters.exists() or counters.stat().st_size != size:
             counters.write_bytes(bytes(size))
         leap = self.path / "leap"
+        (self.path / "cut").write_bytes(bytes(struct.calcsize(_CUT_FORMAT)))
+        self._cut_serial = array("Q", counters.read_bytes())[-2]
+        self.order_no_cut()
         if not leap.exists():
             leap.write_bytes(struct.pack(_PROGRESS_FORMAT, 0, 0))
 
@@ -92,10 +94,15 @@ class RunDir:
 
     def order_cut(self, whole: int, torn_size: int) -> None:
         """Power fails *torn_size* bytes into the operation after *whole* complete ones."""
+        # A serial that no life has seen: the count starts anew.
         self._cut_serial += 1
         entry = struct.pack(_CUT_FORMAT, self._cut_serial, whole, torn_size)
         with (self.path / "cut").open("r+b") as f:
             f.write(entry)
+
+    def order_no_cut(self) -> None:
+        """Takes a cut order back: it has happened, or power was lost in another way."""
+        self.order_cut(-1, 0)
 
     def lose_rtc(self) -> None:
         """Power is gone: the RTC forgets."""

@@ -4,7 +4,8 @@
 Writes go straight to the file (page cache), so what was written before a SIGKILL is there.
 RUN/counters holds what has been done to each region, over all lives. RUN/cut holds a power
 cut order <serial, operations, bytes>: after that many more whole program or erase
-operations, the next one stops after so many bytes and the board loses power.
+operations, the next one stops after so many bytes and the board loses power. The count goes
+on over resets; a loss of power of any kind ends the order (the supervisor sees to it).
 
 KNOWN LIMIT: operations take no time; a torn erase has erased its first bytes; bits are
 never metastable (the ring's own tests model that).
@@ -16,11 +17,13 @@ from array import array
 import micropython
 
 SECTOR_SIZE = 4096
-# Columns of RUN/counters, one unsigned 64-bit number each per region.
+# Columns of RUN/counters, one unsigned 64-bit number each per region. After them: the serial
+# of the cut order being followed, and how many whole operations it has left, plus one.
 COUNTERS = ("reads", "read_bytes", "programs", "program_bytes", "erases", "violations")
 _READS, _READ_BYTES, _PROGRAMS, _PROGRAM_BYTES, _ERASES, _VIOLATIONS = range(6)
 _ORDER_FORMAT = "<iii"
 _WHOLE = -1
+_NO_CUT = -1
 
 
 @micropython.viper
@@ -43,14 +46,11 @@ class NorChip:
         self._image = _open_image(run_dir + "/flash", size)
         self._lose_power = lose_power
         self._counters_file = open(run_dir + "/counters", "r+b")
-        self._counters = array("Q", [0] * (region_count * len(COUNTERS)))
+        self._order_at = region_count * len(COUNTERS)
+        self._counters = array("Q", [0] * (self._order_at + 2))
         self._counters_file.readinto(self._counters)
         self._cut_file = open(run_dir + "/cut", "rb")
         self._cut_entry = bytearray(struct.calcsize(_ORDER_FORMAT))
-        # An order given to an earlier life is not for this one.
-        self._cut_serial = self._read_cut()[0]
-        self._whole_left = _WHOLE
-        self._torn_size = 0
 
     def _read_cut(self):
         self._cut_file.seek(0)
@@ -60,12 +60,14 @@ class NorChip:
     def _size_before_cut(self, size):
         """How many bytes of this operation still happen, _WHOLE for all of them."""
         serial, whole, torn_size = self._read_cut()
-        if serial != self._cut_serial:
-            self._cut_serial, self._whole_left, self._torn_size = serial, whole, torn_size
-        if self._whole_left == _WHOLE:
+        if serial != self._counters[self._order_at]:
+            self._counters[self._order_at] = serial
+            self._counters[self._order_at + 1] = whole + 1
+        left = self._counters[self._order_at + 1]
+        if whole == _NO_CUT or left == 0:
             return _WHOLE
-        self._whole_left -= 1
-        return min(self._torn_size, size) if self._whole_left < 0 else _WHOLE
+        self._counters[self._order_at + 1] = left - 1
+        return min(torn_size, size) if left == 1 else _WHOLE
 
     def _count(self, region, column, size_column, size, violations=0):
         base = region * len(COUNTERS)

@@ -18,7 +18,7 @@ import sys
 
 _IRQ_RISING = 1
 _IRQ_FALLING = 2
-_FLOATING = 0xFF
+_FLOATING = b"\xff"
 
 environment = None
 _buses = {}
@@ -163,7 +163,7 @@ def bus_name(kind: str, id, clock_pin) -> str:
 
 def spi_transfer(bus: str, out: bytes) -> bytes:
     """One transfer; with nobody selected the line floats high."""
-    answer = bytearray([_FLOATING]) * len(out)
+    answer = bytearray(_FLOATING * len(out))
     for line, chip in _chips_of.get(bus, ()):
         if line is None or not line.value():
             # Two chips selected at once pull against each other: the zeros win.
