@@ -51,13 +51,14 @@ class App:
     """One enrolled tag, built and ready to run."""
 
     def __init__(self, board, storage, clock, entropy):
-        self._board = board
-        self._storage = storage
-        self._clock = clock
-        self._entropy = entropy
-        self._uptime = clock.uptime
-        self._faults = Faults(self._uptime)
-        self._budget = SealBudget(self._uptime)
+        self.board = board
+        self.storage = storage
+        self.clock = clock
+        self.entropy = entropy
+        self.uptime = clock.uptime
+        self._faults = Faults(self.uptime)
+        self.note_fault = self._faults.note
+        self._budget = SealBudget(self.uptime)
         self._signer = self._open_signer()
         certificate = storage.state.get(statestore.CERTIFICATE)
         self.recorder = Recorder(
@@ -65,14 +66,13 @@ class App:
             storage.records,
             self._signer,
             clock,
-            self._uptime,
-            self._faults.note,
+            self.uptime,
+            self.note_fault,
             certificate,
         )
         self.trip = Trip(storage.state, self.recorder)
-        note_fault = self._faults.note
         self.sampler = Sampler(
-            board.probes(), self.recorder, self._uptime, note_fault, self._alarm_changed
+            board.probes(), self.recorder, self.uptime, self.note_fault, self._alarm_changed
         )
         self._motion = self._open_motion()
         self._lid = self._open_lid()
@@ -80,40 +80,57 @@ class App:
     def _open_signer(self):
         from .signer import SoftwareSigner
 
-        active = self._storage.key_slots.recover(None, _public_key_of)
+        active = self.storage.key_slots.recover(None, _public_key_of)
         if active is None:
             raise NotEnrolled("no signing key")
-        return SoftwareSigner(active[1], self._entropy)
+        return SoftwareSigner(active[1], self.entropy)
 
     def _open_motion(self):
         from .motion import Motion
 
         try:
-            chip = self._board.accelerometer()
+            chip = self.board.accelerometer()
         except OSError as e:
-            self._faults.note(faults.SENSOR, "accelerometer errno %s" % e.args[0])
+            self.note_fault(faults.SENSOR, "accelerometer errno %s" % e.args[0])
             return None
         if chip is None:
             return None
 
         def on_fault(text):
-            self._faults.note(faults.SENSOR, text)
+            self.note_fault(faults.SENSOR, text)
 
-        return Motion(chip, self._uptime, self._physical_event, on_fault)
+        return Motion(chip, self.uptime, self._physical_event, on_fault)
 
     def _open_lid(self):
         from .motion import LidWatch
 
-        lid = self._board.lid()
-        return None if lid is None else LidWatch(lid, self._uptime, self._physical_event)
+        lid = self.board.lid()
+        return None if lid is None else LidWatch(lid, self.uptime, self._physical_event)
+
+    # ---- what an advert may show
+
+    @property
+    def is_lid_open(self) -> bool:
+        """The lid as last seen."""
+        return self._lid is not None and self._lid.is_open
+
+    @property
+    def is_tilted(self) -> bool:
+        """Whether a tilt beyond the profile's limit goes on."""
+        return self._motion is not None and self._motion.is_tilted
+
+    @property
+    def has_problem(self) -> bool:
+        """An alarm, a refused reading, or a fault of the device since this boot."""
+        return self.sampler.is_alarmed or self.recorder.refused_count > 0 or self._faults.is_any
 
     # ---- life
 
     def begin(self) -> None:
         """From power-on to the first entry of this boot: recover, seal, open, arm."""
-        cause = self._board.reset_cause()
+        cause = self.board.reset_cause()
         if cause != _CAUSE_POWER_ON:
-            self._clock.resume_from_rtc()
+            self.clock.resume_from_rtc()
         self.recorder.begin(cause, version.VERSION)
         self._faults.sink = self._fault_event
         self._note_clock()
@@ -124,13 +141,13 @@ class App:
 
     def _note_clock(self):
         """A boot that knows the time says so in its first record."""
-        lo_ms, hi_ms = self._clock.bounds_ms()
+        lo_ms, hi_ms = self.clock.bounds_ms()
         if hi_ms is not None:
-            content = [lo_ms, hi_ms - lo_ms, self._clock.source]
+            content = [lo_ms, hi_ms - lo_ms, self.clock.source]
             self.recorder.note_event(labels.EVENT_CLOCK_SET, content)
 
     def _use_profile(self):
-        encoded = self.trip.profile or self._storage.state.get(statestore.PROFILE)
+        encoded = self.trip.profile or self.storage.state.get(statestore.PROFILE)
         rules = profile.parse(encoded)
         self.sampler.use(rules)
         if self._motion:
@@ -147,7 +164,7 @@ class App:
             tasks.append(self._keep("motion", self._motion.run))
         if self._lid:
             tasks.append(self._keep("lid", self._lid.run))
-        tasks.append(self._keep("radio", self._open_gatt().run, faults.RADIO))
+        tasks.append(self._keep("radio", self._run_radio, faults.RADIO))
         print("sealtrail", version.VERSION, "boot", self.recorder.boot)
         await asyncio.gather(*tasks)
 
@@ -158,19 +175,20 @@ class App:
             try:
                 await run()
             except Exception as e:
-                self._faults.note(code, "%s %r" % (name, e))
+                self.note_fault(code, "%s %r" % (name, e))
             await asyncio.sleep_ms(wait_ms)
             wait_ms = min(2 * wait_ms, _RESTART_MS_MAX)
 
-    def _open_gatt(self):
-        from . import gattparts
+    async def _run_radio(self):
+        # Built in its own task: a tag whose radio does not start still logs (rule D1).
+        from . import radio
 
-        return gattparts.build(self, self._board, self._storage, self._clock, self._entropy)
+        await radio.build(self).run()
 
     async def _watch_battery(self):
         while True:
-            battery_mv = self._board.battery_mv()
-            if battery_mv < self._board.battery_low_mv:
+            battery_mv = self.board.battery_mv()
+            if battery_mv < self.board.battery_low_mv:
                 self.recorder.note_event(labels.EVENT_BATTERY_LOW, [battery_mv])
             await asyncio.sleep_ms(_BATTERY_LOOK_MS)
 
@@ -183,7 +201,7 @@ class App:
         self.recorder.note_event(labels.EVENT_DEVICE_FAULT, [code, text])
 
     def _alarm_changed(self, is_alarm):
-        self._board.set_led(is_alarm)
+        self.board.set_led(is_alarm)
 
 
 class NotEnrolled(Exception):

@@ -14,8 +14,8 @@ SIGNER = const(4)
 SESSION = const(5)
 
 _TEXT_SIZE_MAX = const(48)
-# One entry a minute for one code: a sensor that fails at 10 Hz must not fill the flash.
-_REPEAT_MS = const(60_000)
+# One report an hour for one code: a fault that stays must not fill the flash.
+_REPEAT_MS = const(3_600_000)
 
 
 class Faults:
@@ -29,13 +29,19 @@ class Faults:
         self.sink = None
 
     def note(self, code: int, text: str) -> None:
-        """Counts the fault and reports it, at most once a minute for each code."""
+        """Counts the fault and reports it, at most once an hour for each code."""
         self.counts[code] = self.counts.get(code, 0) + 1
         now_ms = self._uptime.now_ms()
         last_ms = self._last_ms.get(code)
         if last_ms is not None and now_ms - last_ms < _REPEAT_MS:
             return
         self._last_ms[code] = now_ms
-        self._write_line("fault", code, text)
+        text = "%s (%d)" % (text[:_TEXT_SIZE_MAX], self.counts[code])
+        self._write_line("sealtrail: fault", code, text)
         if self.sink:
-            self.sink(code, text[:_TEXT_SIZE_MAX])
+            self.sink(code, text)
+
+    @property
+    def is_any(self) -> bool:
+        """Whether any fault was noted since this boot."""
+        return len(self.counts) > 0

@@ -2,6 +2,7 @@
 """tag.recorder: every accepted entry stands in exactly one signed record, whatever happens."""
 
 import hashlib
+import itertools
 
 import pytest
 
@@ -57,7 +58,7 @@ def test_records_are_chained_by_the_hash_of_the_whole_record_before():
         parts.recorder.note_event(labels.EVENT_LID_OPEN, seal=True)
         parts.uptime.advance(n)
     raw = [one for _, one in parts.recorder.records.records(0)]
-    for before, after in zip(raw, raw[1:], strict=False):
+    for before, after in itertools.pairwise(raw):
         assert parse_record(after).prev == hashlib.sha256(before).digest()
     assert parts.recorder.head() == (2, hashlib.sha256(raw[-1]).digest())
 
