@@ -224,7 +224,7 @@ def _write_one(repl: FileRepl, file: TagFile, wrote: Callable[[int], None]) -> N
         # Before this rename the old file is whole, after it the new one is.
         repl.run(f"import os\nos.rename({_SCRATCH!r},{file.path!r})")
     except DeviceError as problem:
-        if "ENOSPC" in problem.message or "Errno 28" in problem.message:
+        if "ENOSPC" in problem.message or "OSError: 28" in problem.message:
             raise DeviceError(
                 f"{file.path}: the tag's file system is full", "Remove files that are not ours."
             ) from problem

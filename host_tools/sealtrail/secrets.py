@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Secrets at rest: every key file is sealed under one passphrase per home.
 
-File = "SEALTRAIL-SECRET 1\\n" | log2(n) u8 | r u8 | p u8 | salt 16 | nonce 12 | box.
-The key is scrypt(passphrase, salt), RFC 7914; the box is ChaCha20-Poly1305, RFC 8439,
-over the secret, with header and *label* authenticated: a file put in the place of
-another is refused. Files have mode 0600 and are written whole or not at all.
+File = "SEALTRAIL-SECRET 1\\n" | log2(n) u8 | r u8 | p u8 | salt 16 | file salt 16
+       | nonce 12 | box.
+master = scrypt(passphrase, salt), RFC 7914: one salt a home, so one slow step a command.
+key = HMAC-SHA256(master, file salt). The box is ChaCha20-Poly1305, RFC 8439, over the
+secret, with header and *label* authenticated: a file put in the place of another is
+refused. Files have mode 0600 and are written whole or not at all.
 
 The passphrase comes from a prompt, or from the file or descriptor named by
 SEALTRAIL_PASSPHRASE_FILE (a path, or `fd:3`). Never from arguments, and never as the
@@ -12,7 +14,9 @@ value of a variable: both are visible to other processes.
 """
 
 import contextlib
+import functools
 import getpass
+import hmac
 import os
 import secrets
 import sys
@@ -33,7 +37,8 @@ _PASSPHRASE_SIZE_MAX = 1024
 _MAGIC = b"SEALTRAIL-SECRET 1\n"
 _LOG_N, _R, _P = 15, 8, 1  # 32 MiB and about 0.1 s for every guess
 _SALT_SIZE, _NONCE_SIZE, _TAG_SIZE = 16, 12, 16
-_HEADER_SIZE = len(_MAGIC) + 3 + _SALT_SIZE + _NONCE_SIZE
+_COST_SIZE = len(_MAGIC) + 3
+_HEADER_SIZE = _COST_SIZE + 2 * _SALT_SIZE + _NONCE_SIZE
 _FILE_SIZE_MAX = 65_536
 _CHECK_TEXT = b"sealtrail passphrase"
 
@@ -50,7 +55,8 @@ class Vault:
         """Seals *secret* into *path*, durable on return."""
         passphrase = self.unlock()
         self._home.make(path.parent)
-        atomic.write_bytes(path, seal(secret, passphrase, label), mode=0o600)
+        salt = _read_file(self._home.passphrase_check)[_COST_SIZE : _COST_SIZE + _SALT_SIZE]
+        atomic.write_bytes(path, seal(secret, passphrase, label, salt), mode=0o600)
 
     def read(self, path: Path, label: str) -> bytes:
         """Opens *path*. Raises AccessRefused for a wrong passphrase or a damaged file."""
@@ -93,10 +99,15 @@ class Vault:
         unseal(_read_file(path), passphrase, "check", str(path))
 
 
-def seal(secret: bytes, passphrase: bytes, label: str) -> bytes:
-    """The sealed form of *secret*; salt and nonce are new every time."""
-    header = _MAGIC + bytes((_LOG_N, _R, _P)) + secrets.token_bytes(_SALT_SIZE + _NONCE_SIZE)
-    box = ChaCha20Poly1305(_stretch(passphrase, header))
+def seal(secret: bytes, passphrase: bytes, label: str, salt: bytes | None = None) -> bytes:
+    """The sealed form of *secret*; file salt and nonce are new every time.
+
+    *salt* is the home's, 16 bytes; None makes one.
+    """
+    home_salt = salt or secrets.token_bytes(_SALT_SIZE)
+    fresh = secrets.token_bytes(_SALT_SIZE + _NONCE_SIZE)
+    header = _MAGIC + bytes((_LOG_N, _R, _P)) + home_salt + fresh
+    box = ChaCha20Poly1305(_file_key(passphrase, header))
     return header + box.encrypt(header[-_NONCE_SIZE:], secret, header + label.encode())
 
 
@@ -107,7 +118,7 @@ def unseal(sealed: bytes, passphrase: bytes, label: str, where: str) -> bytes:
     """
     header = sealed[:_HEADER_SIZE]
     _check_header(header, len(sealed), where)
-    box = ChaCha20Poly1305(_stretch(passphrase, header))
+    box = ChaCha20Poly1305(_file_key(passphrase, header))
     with contextlib.suppress(InvalidTag):
         return box.decrypt(header[-_NONCE_SIZE:], sealed[_HEADER_SIZE:], header + label.encode())
     raise AccessRefused(
@@ -117,7 +128,7 @@ def unseal(sealed: bytes, passphrase: bytes, label: str, where: str) -> bytes:
 
 
 def _check_header(header: bytes, size: int, where: str) -> None:
-    parameters = tuple(header[len(_MAGIC) : len(_MAGIC) + 3])
+    parameters = tuple(header[len(_MAGIC) : _COST_SIZE])
     is_whole = header.startswith(_MAGIC) and size >= _HEADER_SIZE + _TAG_SIZE
     # Costs come from the file, so bound them: 2^20 and r = 8 is a gigabyte.
     if is_whole and 15 <= parameters[0] <= 20 and parameters[1:] == (_R, _P):
@@ -127,10 +138,15 @@ def _check_header(header: bytes, size: int, where: str) -> None:
     )
 
 
-def _stretch(passphrase: bytes, header: bytes) -> bytes:
-    log_n, r, p = header[len(_MAGIC) : len(_MAGIC) + 3]
-    salt = header[len(_MAGIC) + 3 : -_NONCE_SIZE]
-    return Scrypt(salt=salt, length=32, n=1 << log_n, r=r, p=p).derive(passphrase)
+def _file_key(passphrase: bytes, header: bytes) -> bytes:
+    salts = header[_COST_SIZE:-_NONCE_SIZE]
+    master = _stretch(passphrase, header[len(_MAGIC)], salts[:_SALT_SIZE])
+    return hmac.digest(master, salts[_SALT_SIZE:], "sha256")
+
+
+@functools.lru_cache(maxsize=4)
+def _stretch(passphrase: bytes, log_n: int, salt: bytes) -> bytes:
+    return Scrypt(salt=salt, length=32, n=1 << log_n, r=_R, p=_P).derive(passphrase)
 
 
 def _read_file(path: Path) -> bytes:

@@ -179,6 +179,7 @@ class PtyTag:
         assert self._repl
         if "machine.reset()" in code:
             self.reset_count += 1
+            self._send(b"OK")
             return
         printed, trace = self._repl.raw(code)
         self._send(b"OK" + printed.encode() + b"\x04" + trace.encode() + b"\x04>")
