@@ -58,36 +58,36 @@ def test_a_session_that_does_something_is_itemised_once(tag):
 def test_a_sync_seals_the_open_block_and_streams_every_record(tag, visitor):
     code, content = visitor.command(protocol.SYNC, sync_args())
     assert code == protocol.OK
-    assert visitor.stream() == b"".join(tag.records)
-    assert content[:4] == (len(tag.records) - 1).to_bytes(4, "big")
-    assert content[4:] == hashlib.sha256(tag.records[-1]).digest()
+    assert visitor.stream() == b"".join(tag.records.all)
+    assert content[:4] == (len(tag.records.all) - 1).to_bytes(4, "big")
+    assert content[4:] == hashlib.sha256(tag.records.all[-1]).digest()
     assert tag.recorder.unsealed == []
 
 
 def test_asking_again_for_what_is_there_seals_nothing_more(tag, visitor):
     visitor.command(protocol.SYNC, sync_args())
     tag.recorder.note_event(labels.EVENT_LID_OPEN)
-    count = len(tag.records)
+    count = len(tag.records.all)
     visitor.command(protocol.SYNC, sync_args())
-    assert len(tag.records) == count
+    assert len(tag.records.all) == count
 
 
 def test_who_holds_everything_is_given_the_open_block(tag, visitor):
     visitor.command(protocol.SYNC, sync_args())
     tag.recorder.note_event(labels.EVENT_LID_OPEN)
-    count = len(tag.records)
+    count = len(tag.records.all)
     visitor.command(protocol.SYNC, sync_args(count))
     assert visitor.stream()
-    assert len(tag.records) == count + 1
+    assert len(tag.records.all) == count + 1
 
 
 def test_the_stream_waits_for_credit_and_an_ack_gives_it_without_an_answer(tag, visitor):
     for _ in range(5):
         tag.recorder.note_event(labels.EVENT_LID_OPEN, seal=True)
     visitor.command(protocol.SYNC, sync_args(0, 2))
-    assert visitor.stream() == b"".join(tag.records[:2])
+    assert visitor.stream() == b"".join(tag.records.all[:2])
     assert visitor.command(protocol.ACK, sync_args(2, 2)) is None
-    assert visitor.stream() == b"".join(tag.records[2:4])
+    assert visitor.stream() == b"".join(tag.records.all[2:4])
 
 
 def test_bulk_frame_numbers_go_on_over_a_second_sync(tag, visitor):
@@ -297,7 +297,7 @@ def test_a_courier_of_the_trip_reads_its_records_only(tag, visitor):
     first = tag.trip.from_seq.to_bytes(4, "big")
     assert courier.command(protocol.SYNC, sync_args(0)) == (protocol.NO_SCOPE, first)
     assert courier.command(protocol.SYNC, sync_args(tag.trip.from_seq))[0] == protocol.OK
-    assert courier.stream() == b"".join(tag.records[tag.trip.from_seq :])
+    assert courier.stream() == b"".join(tag.records.all[tag.trip.from_seq :])
 
 
 def test_the_trips_end_ends_its_couriers_session_too(tag, visitor):

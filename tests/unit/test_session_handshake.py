@@ -242,7 +242,7 @@ def test_a_service_ticket_without_expiry_is_always_sure():
 
 def test_a_tag_without_an_access_key_refuses_everybody():
     state = FakeState()
-    state[statestore.ACCESS_KEY] = b""
+    state.put(statestore.ACCESS_KEY, b"")
     tag = TagParts(state)
     assert PlainVisitor(tag.session()).hello()[1] == protocol.BAD_STATE
 

@@ -17,3 +17,8 @@ def test_known_answers_hold_on_micropython():
 def test_cuts_losses_and_repeats_cost_nothing_on_micropython():
     output = run_upy(UPY / "access_sync_pipe.py", timeout_s=120)
     assert output.splitlines()[-1] == "done"
+
+
+def test_the_gatt_service_survives_what_the_stack_does_wrong():
+    output = run_upy(UPY / "access_gatt.py", paths=(UPY, UPY / "access_fake_radio"))
+    assert output.splitlines()[-1] == "done"
