@@ -18,7 +18,7 @@ def run() -> dict[str, dict[str, object]]:
             "value": round(ratio, 2),
             "unit": "x",
             "goal": ">= 2",
-            "reference": "plain big-integer Ed25519, no comb, same MicroPython process, signatures/s",
+            "reference": "plain big-integer Ed25519, same MicroPython process, signatures/s",
             "reference_value": round(float(bigint_per_s), 1),
         },
         "sign.heap_bytes": {
