@@ -12,8 +12,10 @@ STORAGE = const(2)
 SENSOR = const(3)
 SIGNER = const(4)
 SESSION = const(5)
+RECORDER = const(6)
 
-_TEXT_SIZE_MAX = const(48)
+_TEXT_SIZE_MAX = const(48)  # bytes, as sealwire.events says
+_COUNT_SIZE = const(8)
 # One report an hour for one code: a fault that stays must not fill the flash.
 _REPEAT_MS = const(3_600_000)
 
@@ -36,7 +38,8 @@ class Faults:
         if last_ms is not None and now_ms - last_ms < _REPEAT_MS:
             return
         self._last_ms[code] = now_ms
-        text = "%s (%d)" % (text[:_TEXT_SIZE_MAX], self.counts[code])
+        kept = text.encode()[: _TEXT_SIZE_MAX - _COUNT_SIZE]
+        text = "%s (%d)" % (_ascii(kept), min(self.counts[code], 99_999))
         self._write_line("sealtrail: fault", code, text)
         if self.sink:
             self.sink(code, text)
@@ -45,3 +48,8 @@ class Faults:
     def is_any(self) -> bool:
         """Whether any fault was noted since this boot."""
         return len(self.counts) > 0
+
+
+def _ascii(content: bytes) -> str:
+    """Printable ASCII only: a cut in the middle of a character must not break the text."""
+    return "".join([chr(byte) if 32 <= byte < 127 else "?" for byte in content])

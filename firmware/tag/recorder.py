@@ -16,7 +16,7 @@ import hashlib
 
 from micropython import const
 
-from sealwire import cbor, labels, record, statement
+from sealwire import cbor, events, labels, record, statement
 
 from . import faults
 from .journal import BOOT_ENTRY, SAMPLE_ENTRY
@@ -72,10 +72,10 @@ class Recorder:
         """Takes the last boot number and lower time bound from the newest record."""
         if self.records.head_seq < 0:
             return 0
-        head = record.parse_record(self.records.read(self.records.head_seq))
-        if head.utc:
-            self._clock.restore(head.utc[0] * 1000)
-        return max(head.boot, head.sealed_by_boot or 0)
+        fields = _payload_of(self.records.read(self.records.head_seq))
+        if labels.UTC in fields:
+            self._clock.restore(fields[labels.UTC][0] * 1000)
+        return max(fields[labels.UPTIME][0], fields.get(labels.SEALED_BY_BOOT, 0))
 
     # ---- what the tag wants kept
 
@@ -98,8 +98,7 @@ class Recorder:
         With *seal* it stands in a signed record when this returns (or, if the record log
         is full, in the journal). Returns False if flash refused it.
         """
-        if content is not None and not isinstance(content, (bytes, bytearray)):
-            content = cbor.encode(content)
+        code, content = _checked(code, content)
         up_ms = self._uptime.now_ms()
         if not self._block.fits_event(up_ms, code, content):
             self.seal_open_block()
@@ -268,7 +267,31 @@ class Recorder:
     def has_event(self, code: int, from_seq: int) -> bool:
         """Whether an event *code* stands in a record from *from_seq* on; reads them all."""
         for _, one in self.records.records(from_seq):
-            for event in record.parse_record(one).events:
+            for event in _payload_of(one).get(labels.EVENTS, ()):
                 if event[1] == code:
                     return True
         return False
+
+
+def _payload_of(signed) -> dict:
+    """The payload map of a record that this tag wrote itself; judges nothing."""
+    return cbor.decode(record.parse_envelope(signed)[1])
+
+
+def _checked(code, content) -> tuple:
+    """(code, content as CBOR bytes or None), fit for the chain.
+
+    A verifier refuses the whole evidence for one malformed event, so none may get in: it
+    is replaced by the device fault that it is.
+    """
+    is_encoded = isinstance(content, (bytes, bytearray))
+    reason = events.judge(code, cbor.decode(content) if is_encoded else content)
+    if reason is not None:
+        code, content = (
+            labels.EVENT_DEVICE_FAULT,
+            [faults.RECORDER, "event %d: %s" % (code, reason)],
+        )
+        is_encoded = False
+    if content is not None and not is_encoded:
+        content = cbor.encode(content)
+    return code, content

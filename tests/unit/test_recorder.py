@@ -186,3 +186,14 @@ def test_an_attestation_names_head_nonce_and_what_is_not_sealed():
     assert kind == 23
     assert (fields[2], fields[3]) == parts.recorder.head()
     assert (fields[4], fields[7]) == (bytes(16), 1)
+
+
+@pytest.mark.parametrize("content", [None, [1, "x" * 49], ["1", "text"], 7, b"\x01"])
+def test_a_malformed_event_never_enters_the_chain_but_its_fault_does(content: object):
+    """One malformed event would make a verifier refuse the whole evidence."""
+    parts = TagParts()
+    parts.recorder.begin(1, "0.1.0")
+    parts.recorder.note_event(labels.EVENT_DEVICE_FAULT, content, seal=True)
+    (only,) = records_of(parts)
+    assert only.events[-1][1] == labels.EVENT_DEVICE_FAULT
+    assert only.events[-1][2][1] == "event 15: event data malformed"
