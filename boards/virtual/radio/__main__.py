@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """`python -m boards.virtual.radio --sock PATH`: runs the radio until SIGTERM or SIGINT.
 
-Prints `radio up` when tags and clients may come. With --bus-dir it starts a private
-dbus-daemon of its own and prints `bus ADDRESS` before that; else it uses
-DBUS_SYSTEM_BUS_ADDRESS, and without that there is no org.bluez.
+Prints `radio up ADDRESS` when tags and clients may come: one line, with the address of the
+bus. With --bus-dir it starts a private dbus-daemon of its own, else it uses
+DBUS_SYSTEM_BUS_ADDRESS; without that there is no org.bluez and the address is `-`.
 """
 
 import argparse
@@ -61,7 +61,7 @@ async def _serve(options: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, asked_to_end.set)
     await radio.start(tuple(options.hci_pty))
-    print("radio up", flush=True)
+    print("radio up", os.environ.get("DBUS_SYSTEM_BUS_ADDRESS") or "-", flush=True)
     await asked_to_end.wait()
     radio.close()
 
@@ -78,7 +78,6 @@ def main(arguments: list[str] | None = None) -> int:
                 print(f"radio: {reason}", file=sys.stderr)
                 return 4
             os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = bus.address
-            print(f"bus {bus.address}", flush=True)
         asyncio.run(_serve(options))
     return 0
 

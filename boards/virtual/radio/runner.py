@@ -18,6 +18,7 @@ from boards.virtual.radio.private_bus import BusUnavailable, why_no_bus
 _REPO = Path(__file__).resolve().parents[3]
 _START_TIMEOUT_S = 20
 _STOP_TIMEOUT_S = 5
+_UP = "radio up "
 PACED = Pace(15.0, 6)  # 97.6 kB/s at MTU 247: a common phone
 
 
@@ -79,19 +80,18 @@ class RadioProcess:
             text=True,
             bufsize=1,
         )
-        self.bus_address = self._wait_for("bus ")
-        self._wait_for("radio up")
+        self.bus_address = self._wait_until_up()
         return self
 
-    def _wait_for(self, start: str) -> str:
-        """Returns the rest of the next line, which must begin with *start*."""
+    def _wait_until_up(self) -> str:
+        """Returns the bus address from the one line the radio prints when it is up."""
         assert self._process is not None and self._process.stdout is not None
         ready, _, _ = select.select([self._process.stdout], [], [], _START_TIMEOUT_S)
         line = self._process.stdout.readline().rstrip("\n") if ready else ""
-        if not line.startswith(start):
+        if not line.startswith(_UP):
             self.stop()
             raise BusUnavailable(f"the radio did not start (see {self._log_path})")
-        return line[len(start) :]
+        return line[len(_UP) :]
 
     def __exit__(
         self,

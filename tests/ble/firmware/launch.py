@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Runs a firmware script on plain MicroPython with the virtual `bluetooth`: no flash, no clock.
 
-    micropython launch.py SCRIPT     with VTAG_RADIO, VTAG_MAC and MICROPYPATH set
+micropython launch.py SCRIPT     with VTAG_RADIO, VTAG_MAC and MICROPYPATH set
 """
 
 import sys

@@ -22,7 +22,7 @@ MTU = 247
 
 
 def uuid(number):
-    return bluetooth.UUID("7b1e%04x-3c5a-4a8e-9f10-aabbccddeeff" % number)
+    return bluetooth.UUID(f"7b1e{number:04x}-3c5a-4a8e-9f10-aabbccddeeff")
 
 
 class Streamer:
