@@ -69,12 +69,11 @@ def _flash(session: Session, image: "Image", port: str, read_first: bool) -> Non
         aioble = result.aioble
         if not aioble and library:
             aioble = flasher.copy_aioble(repl, library, image.mpy_arch)
-        if aioble:
-            repl.reset()
+        repl.keeps_stopped = not aioble
     if not aioble:
         flasher.fetch_aioble(port)
-        with RawRepl(port) as repl:
-            repl.reset()
+        with RawRepl(port):
+            pass  # its end starts the tag
     session.say(
         f"{image.board['name']}: {result.written_count} files written"
         f" ({result.written_size} B), {result.kept_count} already there,"
@@ -159,7 +158,6 @@ def provision(
     with RawRepl(port) as repl:
         steps = Provisioner(Dock(repl), session.home, vault, opened, session.clock)
         made = steps.run(serial, chosen, is_erasing=erase, note=session.detail)
-        repl.reset()
     rows = [(check.name, "ok", check.detail) for check in made.checks]
     session.table("self-test", ("part", "", "measured"), rows)
     if made.dump:
@@ -196,7 +194,6 @@ def clock(context: typer.Context, port: PortOption) -> None:
     session = session_of(context)
     with RawRepl(port) as repl:
         lo_ms, hi_ms = set_clock(Dock(repl), session.clock)
-        repl.reset()
     session.say(f"the tag's clock is set: {iso(lo_ms)} to {iso(hi_ms)}")
     session.answer({"lo_ms": lo_ms, "hi_ms": hi_ms})
 
@@ -222,10 +219,8 @@ def dump(
     from .raw_repl import RawRepl
 
     session = session_of(context)
-    with RawRepl(port) as repl:
-        with session.progress("reading") as progress:
-            certificate, records = Dock(repl).read_all(progress)
-        repl.reset()
+    with RawRepl(port) as repl, session.progress("reading") as progress:
+        certificate, records = Dock(repl).read_all(progress)
     atomic.write_bytes(out, certificate + b"".join(records))
     session.say(f"{out}: {len(records)} records; not proved complete")
     session.answer({"file": out, "records": len(records)})

@@ -140,7 +140,7 @@ def fetch_aioble(port: str) -> None:
     except subprocess.TimeoutExpired:
         raise LinkError("`mip install aioble` did not end", "Is there a network?") from None
     if done.returncode != 0:
-        said = one_line(done.stdout + " " + done.stderr)[-160:]
+        said = one_line((done.stderr.strip() or done.stdout).strip().rpartition("\n")[2])[:160]
         raise LinkError(
             f"aioble could not be installed: {said}",
             f"Without a network, name a micropython-lib checkout in {MICROPYTHON_LIB_VARIABLE}.",

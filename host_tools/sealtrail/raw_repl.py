@@ -3,8 +3,8 @@
 
 Opening interrupts the running program and restarts the interpreter without main.py (boot.py
 runs), so nothing of the tag's own keeps RAM, radio or flash busy. A tag that does not
-answer is told apart within 10 s. What the tag does until it is reset is this session's
-business; `reset` starts it again as after power-up.
+answer is told apart within 10 s. Leaving the session starts the tag again, also after an
+error: a tag left at its prompt would record nothing.
 """
 
 import base64
@@ -41,10 +41,14 @@ class Repl(Protocol):
 
 
 class RawRepl:
-    """One open raw REPL. Use as a context manager: it closes the port."""
+    """One open raw REPL. A context manager: its end resets the tag and closes the port.
+
+    *keeps_stopped*: set by who will open the port again at once, to leave out the reset.
+    """
 
     def __init__(self, port: str) -> None:
         self.port = port
+        self.keeps_stopped = False
         self._transport = _entered(port)
 
     def __enter__(self) -> "RawRepl":
@@ -56,7 +60,12 @@ class RawRepl:
         problem: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        if isinstance(problem, LinkError) and not isinstance(problem, DeviceError):
+            self._restart_blindly()
+        elif not self.keeps_stopped:
+            self._reset()
+        with contextlib.suppress(OSError):
+            self._transport.close()
 
     def run(self, code: str, timeout_s: float = RUN_TIMEOUT_S) -> str:
         """Runs *code* and returns what it printed.
@@ -87,16 +96,16 @@ class RawRepl:
             wrote(len(piece))
         self.run("f.close()")
 
-    def reset(self) -> None:
-        """Starts the tag as after power-up. The session is over; only `close` is left."""
+    def _reset(self) -> None:
         with contextlib.suppress(LinkError), _translated(self.port):
             self._transport.exec_raw_no_follow("import machine\nmachine.reset()")
             time.sleep(0.1)  # a pseudo-terminal keeps the last bytes, a USB line may not
 
-    def close(self) -> None:
-        """Gives the port back; never raises."""
+    def _restart_blindly(self) -> None:
+        # Whatever state the prompt is in: interrupt, leave raw mode, restart with main.py.
         with contextlib.suppress(OSError):
-            self._transport.close()
+            self._transport.serial.write(b"\r\x03\x03\x02\x04")
+            time.sleep(0.1)
 
 
 class _BufferedPort:
