@@ -6,6 +6,7 @@ from binascii import unhexlify
 
 import kept_memory
 import turnable_clock
+import turnable_modules
 import umachine
 import virtual_wiring
 from virtual_wiring import Pin
@@ -53,11 +54,11 @@ def deepsleep(duration_ms: int = 0) -> None:
 
 
 def lightsleep(duration_ms: int = 0) -> None:
-    turnable_clock.Time.sleep_ms(duration_ms)
+    turnable_modules.Time.sleep_ms(duration_ms)
 
 
 def idle() -> None:
-    turnable_clock.Time.sleep_us(1000)
+    turnable_modules.Time.sleep_us(1000)
 
 
 def unique_id() -> bytes:
@@ -81,13 +82,13 @@ class RTC:
 
     def datetime(self, fields=None):
         """(year, month, day, weekday, hour, minute, second, microsecond), or sets it."""
-        time = turnable_clock.Time
+        time = turnable_modules.Time
         if fields is None:
             t = time.gmtime()
             microsecond = time.time_ns() // 1000 % 1_000_000
             return (t[0], t[1], t[2], t[6], t[3], t[4], t[5], microsecond)
         year, month, day, _, hour, minute, second, microsecond = fields
-        seconds = turnable_clock.utime.mktime((year, month, day, hour, minute, second, 0, 0))
+        seconds = turnable_modules.utime.mktime((year, month, day, hour, minute, second, 0, 0))
         kept_memory.set_us(seconds * 1_000_000 + microsecond)
         return None
 

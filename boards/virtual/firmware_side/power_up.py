@@ -11,6 +11,7 @@ import os
 import sys
 
 import turnable_clock
+import turnable_modules
 import utime
 import vfs
 
@@ -26,8 +27,8 @@ def run(main_globals: dict) -> None:
     sys.path[:0] = setup["modules"]
     report = _Reporter(setup["run"]).report
     turnable_clock.start(setup["run"], setup["offset_us"], setup["at_us"], report)
-    sys.modules["time"] = sys.modules["utime"] = turnable_clock.Time
-    sys.modules["select"] = sys.modules["uselect"] = turnable_clock.Select
+    sys.modules["time"] = sys.modules["utime"] = turnable_modules.Time
+    sys.modules["select"] = sys.modules["uselect"] = turnable_modules.Select
     with open(setup["board"]) as f:
         board = json.load(f)
     _build_modules(setup, board, report)
