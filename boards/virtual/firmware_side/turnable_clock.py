@@ -9,7 +9,8 @@ instant, and the offset is always the sum of all advances.
 
     real  --- order --->  leaping  --- caught up --->  real
 
-turnable_modules.py makes the modules time and select of it. Progress is in RUN/leap after every leap: a power cut leaves it for the next life.
+turnable_modules.py makes the modules time and select of it. Progress is in RUN/leap after
+every leap: a power cut leaves it for the next life.
 
 KNOWN LIMIT: ticks are never behind the host's, because the C TaskQueue stamps runnable
 tasks with host ticks; so they don't start at 0, nor do they wrap at 2**30 as on an ESP32.
@@ -30,10 +31,12 @@ _PROGRESS_FORMAT = "<Bq"
 hooks = []  # called while blocking sleeps wait: the radio's interrupts
 leaping = False
 rtc_zero_us = 0  # virtual time at which the RTC would have read 1970; machine.RTC sets it
+ticks_minus_virtual_us = 0
+orders = None  # the fifo; order_poll tells when there is something in it
+order_poll = uselect.poll()
 
 _at_us = 0  # virtual time while leaping
 _present_minus_host_us = 0  # present = host ticks + this
-ticks_minus_virtual_us = 0
 _offset_us = 0
 _environment = None
 _change_us = None  # the environment's next change, asked for after each tick only
@@ -41,9 +44,7 @@ _watchdog_us = None
 _report = None
 _progress = None
 _progress_entry = bytearray(struct.calcsize(_PROGRESS_FORMAT))
-orders = None
 _order = bytearray(struct.calcsize(_ORDER_FORMAT))
-order_poll = uselect.poll()
 
 
 def start(run_dir: str, offset_us: int, at_us: int, report) -> None:
@@ -97,7 +98,7 @@ def _save_progress():
     _progress.write(_progress_entry)
 
 
-def take_orders():
+def take_orders() -> None:
     """Follows every order that has come. Orders name the whole offset: repeats do no harm."""
     while order_poll.poll(0):
         orders.readinto(_order)
@@ -159,7 +160,7 @@ def _nearest(deadline_us, change_us):
     return nearest
 
 
-def leap(deadline_us):
+def leap(deadline_us) -> None:
     """One leap towards *deadline_us* (None: no timer), never beyond the present."""
     global _at_us
     present_us = _host_us() + _present_minus_host_us
@@ -175,7 +176,7 @@ def leap(deadline_us):
         _run_with_host()
 
 
-def wait_ms(deadline_us, cap_ms):
+def wait_ms(deadline_us, cap_ms: int) -> int:
     """How long a real wait may last before something has to be looked at."""
     nearest = _nearest(deadline_us, _meet_change())
     _check_watchdog()

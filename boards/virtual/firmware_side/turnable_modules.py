@@ -41,12 +41,12 @@ class Time:
 
     @staticmethod
     def time_ns() -> int:
-        clock.takeclock.orders()
+        clock.take_orders()
         return (clock.now_us() - clock.rtc_zero_us) * 1000
 
     @staticmethod
     def time() -> int:
-        clock.takeclock.orders()
+        clock.take_orders()
         return (clock.now_us() - clock.rtc_zero_us) // 1_000_000
 
     @staticmethod
@@ -61,7 +61,7 @@ class Time:
     def sleep_us(duration_us: int) -> None:
         deadline_us = clock.now_us() + duration_us
         while True:
-            clock.takeclock.orders()
+            clock.take_orders()
             for hook in clock.hooks:
                 hook()
             left_us = deadline_us - clock.now_us()
@@ -72,9 +72,8 @@ class Time:
             elif left_us < 1000:
                 utime.sleep_us(left_us)
             else:
-                clock.order_poll.poll(
-                    clock.wait_ms(deadline_us, _HOOK_POLL_MS if clock.hooks else _WAIT_MAX_MS)
-                )
+                cap_ms = _HOOK_POLL_MS if clock.hooks else _WAIT_MAX_MS
+                clock.order_poll.poll(clock.wait_ms(deadline_us, cap_ms))
 
     @staticmethod
     def sleep_ms(duration_ms: int) -> None:
@@ -129,7 +128,7 @@ class Poll:
             return found
         deadline_us = None if timeout_ms < 0 else clock.now_us() + timeout_ms * 1000
         while not found and (deadline_us is None or clock.now_us() < deadline_us):
-            clock.takeclock.orders()
+            clock.take_orders()
             if clock.leaping:
                 clock.leap(deadline_us)
                 found = self._ready(0)
