@@ -24,6 +24,7 @@ from .envelope import (
     is_record_header,
     parse_envelope,
     protected_header,
+    seal_envelope,
     sig_structure_parts,
 )
 
@@ -38,6 +39,7 @@ __all__ = [
     "parse_envelope",
     "parse_record",
     "protected_header",
+    "seal_envelope",
     "sig_structure_parts",
 ]
 

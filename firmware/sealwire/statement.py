@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Signed texts that are not records: tokens, receipts, orders, custody, attestation.
 
-    #6.18([<<{1: -8, ? 4: kid}>>, {}, <<{0: type, ...}>>, signature])
+    #6.18([<<{1: alg, ? 4: kid}>>, {}, <<{0: type, ...}>>, signature])
 
 Shapes are strict (docs/record-format.md, "Statements"): an unknown key, a wrong type or
 length, a missing key is refused before anybody looks at the signature. `kid` (8 bytes,
-SHA-256 of the service key) stands exactly on what a service key signs.
+SHA-256 of the service key) stands exactly on what a service key signs. The algorithm is
+-8; only an attestation may name another, that of the tag's key.
 """
 
 from . import cbor, labels
@@ -18,6 +19,7 @@ from .envelope import (
     STATEMENT_SIZE_MAX,
     UNKNOWN_KEY,
     RecordError,
+    is_record_header,
     parse_envelope,
     seal_envelope,
 )
@@ -206,20 +208,25 @@ def parse_statement(source: bytes) -> tuple:
     if len(source) > STATEMENT_SIZE_MAX:
         raise RecordError(cbor.TOO_LONG)
     protected, encoded, signature = parse_envelope(source)
-    kid = _kid_of(protected)
+    if not is_record_header(protected):
+        kid = _kid_of(protected)
+    else:
+        kid = None
     try:
         payload = cbor.decode(encoded)
     except cbor.CborError as error:
         raise RecordError(error.reason)
     _check_shape(payload)
-    if (kid is None) == (payload[0] in SIGNED_BY_SERVICE):
+    kind = payload[0]
+    is_eddsa = kid is not None or protected == _PROTECTED
+    if (kid is None) == (kind in SIGNED_BY_SERVICE) or not (
+        is_eddsa or kind == labels.STATEMENT_ATTEST
+    ):
         raise RecordError(PROTECTED_NOT_ALLOWED)
-    return payload[0], payload, kid, protected, encoded, signature
+    return kind, payload, kid, protected, encoded, signature
 
 
-def _kid_of(protected: bytes) -> bytes | None:
-    if protected == _PROTECTED:
-        return None
+def _kid_of(protected: bytes) -> bytes:
     if len(protected) == len(_PROTECTED_KID) + _KID_SIZE and protected.startswith(_PROTECTED_KID):
         return protected[len(_PROTECTED_KID) :]
     raise RecordError(PROTECTED_NOT_ALLOWED)

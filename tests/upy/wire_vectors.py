@@ -33,11 +33,14 @@ def _record(vector):
 
 def _statement(vector):
     source = _bytes(vector["input"])
-    kind, payload, kid, _, encoded, signature = statement.parse_statement(source)
+    kind, payload, kid, protected, encoded, signature = statement.parse_statement(source)
     fields = {key: payload[key] for key in payload if key != 0}
     if statement.statement_payload(kind, fields) != encoded:
         return "encoded otherwise"
-    return "ok" if statement.statement(encoded, signature, kid) == source else "sealed otherwise"
+    sealed = record.seal_envelope(protected, encoded, signature, len(source))
+    if protected == statement.protected_of(kid):
+        sealed = statement.statement(encoded, signature, kid)
+    return "ok" if sealed == source else "sealed otherwise"
 
 
 def _profile(vector):

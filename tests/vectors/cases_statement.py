@@ -1,7 +1,17 @@
 # SPDX-License-Identifier: MIT
 """Statements, judged by form alone. {name: (comment, bytes, expect)}."""
 
-from tests.vectors.chain import COURIER, FLEET, SERVICE, TAG, Ed25519Key, signed_statement
+from sealwire import cbor
+from tests.vectors.chain import (
+    COURIER,
+    FLEET,
+    SERVICE,
+    TAG,
+    TAG_ES256,
+    Ed25519Key,
+    cose_sign1,
+    signed_statement,
+)
 
 _T = bytes(range(8))
 _H = bytes(32)
@@ -45,6 +55,16 @@ def cases() -> dict[str, tuple[str, bytes, str]]:
     return {
         **good,
         "time_without_nonce": ("A lower bound only.", _make(16, k2=None), "ok"),
+        "attest_es256": (
+            "A tag with a secure element.",
+            cose_sign1(TAG_ES256, cbor.encode({0: 23, **_ATTEST})),
+            "ok",
+        ),
+        "offer_es256": (
+            "People have Ed25519 keys.",
+            cose_sign1(TAG_ES256, cbor.encode({0: 20, **_FIELDS[20][2]})),
+            header_,
+        ),
         "attest_no_upper_bound": ("[lo].", _make(23, k6=[1]), "ok"),
         "type_15": ("Unknown.", signed_statement(FLEET, 15, {}), "unknown statement type"),
         "type_26": ("Unknown.", signed_statement(FLEET, 26, {}), "unknown statement type"),
