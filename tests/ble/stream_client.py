@@ -34,6 +34,13 @@ async def find(name: str = STREAM_NAME, address: str | None = None) -> BLEDevice
     return device
 
 
+async def until(is_met: Callable[[], bool], timeout_s: float = 3) -> None:
+    """Waits for a fact that no event tells of."""
+    async with asyncio.timeout(timeout_s):
+        while not is_met():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
 class LinkLost(Exception):
     """The link ended in mid-stream."""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# ruff: noqa: B905, F401, PLR0917, RUF037, UP041  MicroPython, and aioble's own signatures
+# ruff: noqa: B905, F401, RUF037, UP041  MicroPython, and aioble's own signatures
 """Stand-in for aioble on the virtual board, where aioble itself cannot be had.
 
 The peripheral half of aioble's documented API (micropython-lib, micropython/bluetooth/
@@ -287,7 +287,8 @@ async def advertise(
 ):
     """Advertises until a central connects and returns its DeviceConnection.
 
-    Advertising stops with the connection, a timeout (asyncio.TimeoutError) or a cancel.
+    Advertising stops with the connection, a timeout (asyncio.TimeoutError) or a cancel;
+    as aioble's, a cancelled one returns None and swallows the CancelledError.
     """
     _radio.start()
     if not adv_data and not resp_data:
@@ -303,7 +304,14 @@ async def advertise(
                 _radio.connected.clear()
                 await _radio.connected.wait()
         return _radio.incoming.pop(0)
-    except (asyncio.CancelledError, asyncio.TimeoutError) as reason:
-        if _radio.ble.active():
-            _radio.ble.gap_advertise(None)
+    except asyncio.CancelledError:
+        _stop_advertising()
+        return None
+    except asyncio.TimeoutError as reason:
+        _stop_advertising()
         raise reason
+
+
+def _stop_advertising():
+    if _radio.ble.active():
+        _radio.ble.gap_advertise(None)

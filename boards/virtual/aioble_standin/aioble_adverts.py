@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: MIT
-# ruff: noqa: PLR0917
 """Advertising fields of the aioble stand-in; Core Specification Supplement, Part A."""
 
 import struct

@@ -36,7 +36,10 @@ class Device:
 
 
 class Timeout:
-    """A block that ends after *timeout_ms* (None: never) or with *connection* (if not None)."""
+    """A block that ends after *timeout_ms* (None: never) or with *connection* (if not None).
+
+    As aioble's, it does not notice a connection that ended before the block began.
+    """
 
     def __init__(self, connection, timeout_ms):
         self._connection, self._timeout_ms = connection, timeout_ms
@@ -55,8 +58,6 @@ class Timeout:
     def __enter__(self):
         self._task = asyncio.current_task()
         if self._connection:
-            if not self._connection.is_connected():
-                raise DeviceDisconnectedError
             self._connection._blocks.append(self)
         if self._timeout_ms:
             self._timer = asyncio.create_task(self._run_timer())
