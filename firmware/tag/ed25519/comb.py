@@ -20,8 +20,8 @@ _BLOCK_COUNT = micropython.const(4)
 
 
 @micropython.viper
-def _load_entry(memory: ptr32, table: ptr16, digits: ptr8, where: int):
-    """Puts the entry for column *where* & 15 of block *where* >> 4 into the operand slots.
+def _load_entry(t: ptr16, m: ptr32, digits: ptr8, where: int):
+    """Puts table entry *where* & 15 (column) of block *where* >> 4 into memory's operand slots.
 
     The six digits of the column choose it; the highest one is the sign. A negative entry
     changes y + x with y - x and 2 d x y with 64 p - 2 d x y, by mask.
@@ -35,20 +35,20 @@ def _load_entry(memory: ptr32, table: ptr16, digits: ptr8, where: int):
         at += 11
         tooth += 1
     negative = (index >> 5) - 1  # all ones when the highest digit is -1
-    entry = (((index ^ negative) & 31) + (block << 5)) * 60
-    to = 240  # first word of the operand slots
-    k = 0
-    while k < 20:
-        plus = int(table[entry])
-        change = (plus ^ int(table[entry + 20])) & negative
-        memory[to] = plus ^ change
-        memory[to + 20] = int(table[entry + 20]) ^ change
-        plus = int(table[entry + 40])
-        memory[to + 40] = plus ^ ((plus ^ (16382 - plus)) & negative)
-        entry += 1
-        to += 1
-        k += 1
-    memory[280] = memory[280] - (1214 & negative)  # limb 0 of 64 p is 15168, not 16382
+    entry = ((index ^ negative) & 31) + (block << 5)
+    t = ptr16(uint(t) + uint(entry * 120))
+    m = ptr32(uint(m) + 960)  # the operand slots
+    k = 20
+    while k:
+        change = (int(t[0]) ^ int(t[20])) & negative
+        m[0] = int(t[0]) ^ change
+        m[20] = int(t[20]) ^ change
+        # 16382 - v for negative ones, v else: 16382 & mask, and v or its two's complement.
+        m[40] = (16382 & negative) + ((int(t[40]) ^ negative) - negative)
+        t = ptr16(uint(t) + 2)
+        m = ptr32(uint(m) + 4)
+        k -= 1
+    m[20] = m[20] - (1214 & negative)  # limb 0 of 64 p is 15168, not 16382
 
 
 class CombError(Exception):
@@ -88,7 +88,7 @@ class Comb:
             if column != _COLUMN_COUNT - 1:
                 point.run(programs.DOUBLE)
             for block in range(_BLOCK_COUNT):
-                _load_entry(memory, self._table, digits, column | block << 4)
+                _load_entry(self._table, memory, digits, column | block << 4)
                 if block == _BLOCK_COUNT - 1 and not (wants_t and column == 0):
                     point.run(programs.ADD_AFFINE_NO_T)
                 elif block == 0 and column == _COLUMN_COUNT - 1:

@@ -17,40 +17,58 @@ from .constants import COMB_OFFSET, MONTGOMERY_FACTOR, ORDER, R_SQUARED
 from .limbs import bytes_from_limbs, limbs_from_bytes
 
 
+# Only the first two locals of a viper function live in registers: `limb`, which the caller
+# passes as 0 to reserve its place, and the pointer `c` into the 40 columns.
 @micropython.viper
-def _multiply(columns: ptr32, a: ptr32, b: ptr32):
-    """40 *columns* = a * b, not carried."""
-    k = 0
-    while k < 40:
-        columns[k] = 0
-        k += 1
+def _multiply(limb: uint, c: ptr32, a: ptr32, b: ptr32):
+    """40 columns = a * b, not carried."""
     i = 0
-    while i < 20:
-        limb = uint(a[i])
-        k = 0
-        while k < 20:
-            columns[i + k] = limb * b[k] + columns[i + k]
-            k += 1
-        i += 1
-
-
-@micropython.viper
-def _reduce(columns: ptr32, order: ptr32, factor: int):
-    """Montgomery reduction; leaves columns / R (mod L), below 2 L, in columns[20:40]."""
-    i = 0
-    while i < 20:
-        # The multiple of L that clears the lowest column: only 13 bits of it matter.
-        limb = (uint(columns[i]) & 8191) * uint(factor) & 8191
-        k = 0
-        while k < 20:
-            columns[i + k] = limb * order[k] + columns[i + k]
-            k += 1
-        columns[i + 1] = (uint(columns[i]) >> 13) + columns[i + 1]
-        i += 1
-    limb = uint(0)
     while i < 40:
-        limb = (limb >> 13) + uint(columns[i])
-        columns[i] = limb & 8191
+        c[i] = 0
+        i += 1
+    i = 20
+    while i:
+        limb = uint(a[0])
+        a = ptr32(uint(a) + 4)
+        g = ptr32(uint(b))
+        k = 5
+        while k:
+            c[0] = limb * g[0] + c[0]
+            c[1] = limb * g[1] + c[1]
+            c[2] = limb * g[2] + c[2]
+            c[3] = limb * g[3] + c[3]
+            c = ptr32(uint(c) + 16)
+            g = ptr32(uint(g) + 16)
+            k -= 1
+        c = ptr32(uint(c) - 76)  # one column further than this row began
+        i -= 1
+
+
+@micropython.viper
+def _reduce(limb: uint, c: ptr32, order: ptr32, factor: uint):
+    """Montgomery reduction; leaves columns / R (mod L), below 2 L, in columns[20:40]."""
+    i = 20
+    while i:
+        # The multiple of L that clears the lowest column: only 13 bits of it matter.
+        limb = (uint(c[0]) & 8191) * factor & 8191
+        g = ptr32(uint(order))
+        k = 5
+        while k:
+            c[0] = limb * g[0] + c[0]
+            c[1] = limb * g[1] + c[1]
+            c[2] = limb * g[2] + c[2]
+            c[3] = limb * g[3] + c[3]
+            c = ptr32(uint(c) + 16)
+            g = ptr32(uint(g) + 16)
+            k -= 1
+        c = ptr32(uint(c) - 80)
+        c[1] = (uint(c[0]) >> 13) + c[1]
+        c = ptr32(uint(c) + 4)
+        i -= 1
+    limb = uint(0)
+    while i < 20:
+        limb = (limb >> 13) + uint(c[i])
+        c[i] = limb & 8191
         i += 1
 
 
@@ -117,17 +135,21 @@ class ScalarField:
 
     def load(self, out: array, source, size: int = 64):
         """out = the *size* (<= 64) little-endian bytes of *source*, modulo L."""
+        self.load_over_r(out, source, size)
+        self.multiply_montgomery(out, out, self._r_squared)
+
+    def load_over_r(self, out: array, source, size: int = 64):
+        """out = the same divided by R: one multiplication cheaper."""
         limbs_from_bytes(self._columns, 40, source, size)
         self._finish(out)
-        self.multiply_montgomery(out, out, self._r_squared)
 
     def multiply_montgomery(self, out: array, a: array, b: array):
         """out = a * b / R modulo L."""
-        _multiply(self._columns, a, b)
+        _multiply(0, self._columns, a, b)
         self._finish(out)
 
     def to_montgomery(self, out: array, a: array):
-        """out = a * R modulo L: the form in which a factor cancels the division by R."""
+        """out = a * R modulo L: the form in which a factor cancels one division by R."""
         self.multiply_montgomery(out, a, self._r_squared)
 
     def add(self, out: array, a: array, b: array):
@@ -138,8 +160,8 @@ class ScalarField:
     def is_canonical(self, source) -> bool:
         """Whether 32 bytes are a number below L. For public numbers: the answer is a branch."""
         limbs_from_bytes(self._columns, 20, source, 32)
-        _subtract_once(self._high, self._columns, self._order)
-        return all(self._high[k] == self._columns[k] for k in range(20))
+        _subtract_once(self._sum, self._columns, self._order)
+        return all(self._sum[k] == self._columns[k] for k in range(20))
 
     def to_comb(self, digits: bytearray, a: array):
         """Recodes *a* for the comb: 264 bits of *digits*, each standing for +1 or -1."""
@@ -156,7 +178,7 @@ class ScalarField:
             self._sum[k] = 0
 
     def _finish(self, out: array):
-        _reduce(self._columns, self._order, MONTGOMERY_FACTOR)
+        _reduce(0, self._columns, self._order, MONTGOMERY_FACTOR)
         _subtract_once(out, self._high, self._order)
 
 

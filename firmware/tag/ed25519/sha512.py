@@ -134,6 +134,13 @@ def _pad(block: ptr8, fill: int, end: int):
 
 
 @micropython.viper
+def _wipe_words(words: ptr32, count: int):
+    while count:
+        count -= 1
+        words[count] = 0
+
+
+@micropython.viper
 def _store(digest: ptr8, state: ptr32):
     """Writes the eight words big-endian."""
     i = 0
@@ -176,9 +183,9 @@ class Sha512:
 
     def wipe(self):
         """Forgets the last message: block, schedule and state."""
-        _pad(self._block, 0, _BLOCK_SIZE)
-        _pad(self._scratch, 0, 1360)
-        _pad(self._state, 0, 64)
+        _wipe_words(self._block, _BLOCK_SIZE // 4)
+        _wipe_words(self._scratch, 340)
+        _wipe_words(self._state, 16)
 
     def _begin(self):
         self._fill = 0

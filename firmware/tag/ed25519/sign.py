@@ -69,9 +69,10 @@ class SigningKey:
         parts.scalars.load(scalar, digest, 32)
         public_key = bytearray(32)
         parts.multiply_base(public_key, scalar)
-        # Kept times R, so that one Montgomery multiplication with the hash gives the product.
+        # Kept times R squared: one Montgomery multiplication with a hash over R is the product.
+        parts.scalars.to_montgomery(scalar, scalar)
+        parts.scalars.to_montgomery(scalar, scalar)
         self._secret = scalar
-        parts.scalars.to_montgomery(self._secret, scalar)
         self._nonce = new_scalar()
         self._challenge = new_scalar()
         self.public_key = bytes(public_key)
@@ -95,7 +96,8 @@ class SigningKey:
         scalars.load(self._nonce, shared.hash.digest_all(shared.digest, head, parts))
         shared.multiply_base(signature, self._nonce)
         head = (half[:32], self.public_key)
-        scalars.load(self._challenge, shared.hash.digest_all(shared.digest, head, parts))
+        digest = shared.hash.digest_all(shared.digest, head, parts)
+        scalars.load_over_r(self._challenge, digest)
         scalars.multiply_montgomery(self._challenge, self._challenge, self._secret)
         scalars.add(self._nonce, self._nonce, self._challenge)
         store(half[32:], self._nonce)
