@@ -86,8 +86,10 @@ def _identity(evidence: VerifiedEvidence, analysis: Analysis) -> tuple[tuple[str
     ]
     start = moment_text(analysis.start) if analysis.start else "no reading"
     end = moment_text(analysis.end) if analysis.end else _open_end(analysis)
-    trip = f"number {analysis.trip.number}, " if analysis.trip else "none; all readings, "
-    rows.append(("Trip", f"{trip}{start} to {end}"))
+    trip = (
+        f"number {analysis.trip.number}, from " if analysis.trip else "none; all readings, from "
+    )
+    rows.append(("Trip", f"{trip}, from {start} to {end}"))
     if analysis.profile is not None:
         profile = analysis.profile
         interval = duration(profile.interval_s * 1000)
@@ -99,4 +101,4 @@ def _identity(evidence: VerifiedEvidence, analysis: Analysis) -> tuple[tuple[str
 def _open_end(analysis: Analysis) -> str:
     if not analysis.samples:
         return "no reading"
-    return f"{moment_text(analysis.samples[-1].moment)} (last reading; the trip has no end here)"
+    return f"{moment_text(analysis.samples[-1].moment)} (last reading, no end yet)"

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from sealwire.labels import EVENT_ACCEPT
+
 from .analysis_gaps import gap_threshold_ms
 from .analysis_model import Analysis, Moment, Rule
 from .wording import temperature
@@ -225,7 +227,7 @@ def time_ticks(x_range: Span, is_utc: bool) -> tuple[Tick, ...]:
     for number in range(first, last + 1):
         at = number * step
         if not is_utc:
-            ticks.append(Tick(at, _elapsed(at)))
+            ticks.append(Tick(at, _elapsed(at, step)))
             continue
         calendar = _calendar(at)
         date = f"{calendar.day} {_MONTHS[calendar.month - 1]}"
@@ -236,10 +238,10 @@ def time_ticks(x_range: Span, is_utc: bool) -> tuple[Tick, ...]:
     return tuple(ticks)
 
 
-def _elapsed(at_ms: float) -> str:
-    if at_ms % _DAY_MS == 0:
+def _elapsed(at_ms: float, step_ms: float) -> str:
+    if step_ms >= _DAY_MS:
         return f"{at_ms / _DAY_MS:.0f} d"
-    if at_ms % _HOUR_MS == 0:
+    if step_ms >= _HOUR_MS:
         return f"{at_ms / _HOUR_MS:.0f} h"
     return f"{at_ms / _MINUTE_MS:.0f} min"
 
@@ -261,17 +263,13 @@ def _lanes(analysis: Analysis, x_range: Span) -> tuple[Lane, ...]:
     power = [
         until(gap.start, gap.end) for gap in analysis.gaps if gap.kind.value == "power off"
     ] or [until(at, None) for at in restarts.values()]
-    custody = [
-        (float(step.utc.mid_ms), float(step.utc.mid_ms))
-        for step in analysis.custody
-        if step.utc is not None and analysis.has_utc_axis
-    ]
+    handovers = [until(at, None) for at, event in analysis.events if event.code == EVENT_ACCEPT]
     lanes = (
         Lane("Power off", tuple(power)),
         Lane("Lid open", tuple(until(lid.start, lid.end) for lid in analysis.lids)),
         Lane("Shock", tuple(until(shock.at, None) for shock in analysis.shocks)),
         Lane("Tilt", tuple(until(tilt.start, tilt.end) for tilt in analysis.tilts)),
-        Lane("Handover", tuple(custody)),
+        Lane("Handover", tuple(handovers)),
     )
     low, high = x_range
     return tuple(

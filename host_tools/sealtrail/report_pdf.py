@@ -174,7 +174,8 @@ def _table(paper: Paper, table: Table) -> None:
     if table.note:
         paper.ln(1)
         paper.ink(SMALL_PT, colour=GREY)
-        paper.multi_cell(0, 3.4, paper.printable(table.note), new_x="LMARGIN", new_y="NEXT")
+        note = paper.printable(table.note)
+        paper.multi_cell(0, 3.4, note, align="L", new_x="LMARGIN", new_y="NEXT")
 
 
 def _heading_style() -> object:

@@ -42,7 +42,7 @@ def _excursion_lines(analysis: Analysis) -> list[str]:
         length = duration(sum(item.duration_ms for item in own))
         extreme = "warmest" if rule.kind.is_upper else "coldest"
         lines.append(
-            f"• Probe {rule.probe} was {limit_text(rule)} for {length}; {extreme} "
+            f"• Probe {rule.probe} {limit_text(rule)} for {length}, {extreme} "
             f"{temperature(worst.extreme_centi_c)} ({short_text(worst.extreme_at)})."
         )
     return lines

@@ -54,7 +54,7 @@ def interval_text(utc: UtcInterval | None) -> str:
 def moment_text(moment: Moment) -> str:
     """Time of a moment; without a clock, its boot and uptime."""
     if moment.utc is None:
-        return f"start {moment.boot}, {duration(moment.up_ms)} after it"
+        return f"{duration(moment.up_ms)} after start {moment.boot} of the tag"
     return interval_text(moment.utc)
 
 

@@ -221,9 +221,10 @@ def _events(story: Story, clock: _Clock, end_ms: int) -> tuple[Event, ...]:
     if story.with_power_cut:
         rows.append((_CUT_AT_MS + _CUT_LENGTH_MS, 1, [1, "0.1.0"]))
         rows.append((_CUT_AT_MS - 2 * HOUR_MS, 12, [3_310]))
+    rows.append((end_ms - 36 * MINUTE_MS, 42, [31, b"holder-c", b"accept"]))
     if story.is_ended:
         rows.append((end_ms, 32, [4]))
-    rows.sort(key=lambda row: row[0])
+    rows = sorted((row for row in rows if row[0] <= end_ms), key=lambda row: row[0])
     events = []
     for at_ms, code, content in rows:
         boot, up_ms, utc = clock.stamp(at_ms)
