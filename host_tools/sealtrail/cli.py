@@ -123,6 +123,8 @@ def _run(given: list[str]) -> int:
         if problem.code in {0, None}:
             return 0
         raise BrokenPipeError from None
+    if result == _INTERRUPTED:
+        raise KeyboardInterrupt  # Typer made a number of it
     return result if isinstance(result, int) else 0
 
 

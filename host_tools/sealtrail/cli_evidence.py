@@ -3,17 +3,20 @@
 
 # ruff: noqa: PLC0415 -- each command loads what it needs: --help stays fast
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .cli_inputs import FleetPubOption, TripOption, read_evidence, read_input, session_of
-from .errors import Incomplete
-from .output import Session
+from .clock import iso
+from .errors import Incomplete, UsageError, VerifyError
+from .output import Session, one_line
 
 if TYPE_CHECKING:
     from .model import VerifiedEvidence
+    from .upload_auth import Auth
 
 _PANEL = "Evidence"
 _DOCUMENT_SIZE_MAX = 64 << 20
@@ -60,7 +63,11 @@ def verify(
     from .model import Completeness
 
     session = session_of(context)
-    found = verified(session, read_evidence(evidence), fleet_pub)
+    try:
+        found = verified(session, read_evidence(evidence), fleet_pub)
+    except VerifyError as problem:
+        session.answer(view.refusal_json(problem))
+        raise
     analysis = analyse(found)
     session.say(f"{evidence}: {view.verdict_line(found)}")
     for name, text in view.identity_rows(found):
@@ -93,6 +100,9 @@ def report(
     csv: Annotated[
         Path | None, typer.Option(help="Also write all readings as CSV.", metavar="FILE")
     ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Also write every figure as JSON.", metavar="FILE")
+    ] = None,
     trip: TripOption = None,
     fleet_pub: FleetPubOption = None,
 ) -> None:
@@ -112,10 +122,20 @@ def report(
     session = session_of(context)
     found = verified(session, read_evidence(evidence), fleet_pub)
     analysis = analyse(found, trip)
-    write_report(found, analysis, pdf, csv, created_ms=session.clock.now_ms())
-    for path in filter(None, (pdf, csv)):
+    write_report(
+        found,
+        analysis,
+        pdf,
+        csv,
+        figures,
+        made_at_ms=session.clock.now_ms(),
+        simulated_clock=session.clock.is_simulated,
+    )
+    for path in filter(None, (pdf, csv, figures)):
         session.say(f"{path} written")
-    session.answer({"pdf": pdf, "csv": csv, "temperature": analysis.verdict.value})
+    session.answer(
+        {"pdf": pdf, "csv": csv, "figures": figures, "temperature": analysis.verdict.value}
+    )
 
 
 def custody(
@@ -159,30 +179,61 @@ def custody(
 def upload(
     context: typer.Context,
     document: Annotated[Path, typer.Argument(help="The custody document.", metavar="FILE")],
-    url: Annotated[str, typer.Option(help="The capture server.")],
     evidence: Annotated[
-        Path | None, typer.Option(help="Also deliver this evidence file.", metavar="FILE")
+        Path, typer.Option(help="The evidence the document speaks of.", metavar="FILE")
+    ],
+    url: Annotated[str, typer.Option(help="The capture server.", metavar="URL")],
+    token_file: Annotated[
+        Path | None, typer.Option(help="A file with a bearer token.", metavar="FILE")
+    ] = None,
+    user: Annotated[str, typer.Option(help="A name, with --password-file.")] = "",
+    password_file: Annotated[
+        Path | None, typer.Option(help="A file with the password.", metavar="FILE")
     ] = None,
 ) -> None:
-    """Delivers a custody document, and its evidence, to an EPCIS capture server.
+    """Delivers a custody document and its evidence to an EPCIS capture server.
 
-    It is queued durably first; what could not be delivered stays in the outbox and goes
-    out with the next upload. Nothing is delivered twice.
+    Both are queued durably first. What could not be delivered stays in the outbox; the
+    same command again goes on, and the server keeps one copy whatever was lost between.
 
     \b
     Examples:
-      sealtrail upload custody.jsonld --url https://epcis.example.com/capture
       sealtrail upload custody.jsonld --evidence evidence.seal --url http://127.0.0.1:8080
+      sealtrail upload custody.jsonld --evidence evidence.seal \\
+          --url https://epcis.example.com --token-file epcis.token
     """
     from .upload import upload as deliver
 
     session = session_of(context)
     raw = read_input(document, _DOCUMENT_SIZE_MAX)
-    proof = read_evidence(evidence) if evidence else None
+    proof = read_evidence(evidence)
+    auth = _auth(user, password_file, token_file)
+    session.home.make(session.home.root)
     with session.progress("uploading"):
-        result = deliver(session.home, raw, proof, url, session.clock)
-    session.say(f"{document} delivered to {url}")
-    session.answer({"url": url, "result": str(result)})
+        result = deliver(session.home.outbox, url, raw, proof, auth)
+    session.say(f"{document}: {result.event_count} events stored by {one_line(result.server)}")
+    session.say(f"evidence: {one_line(result.evidence_url)}")
+    session.answer(
+        {
+            "server": result.server,
+            "state": result.state.value,
+            "events": result.event_count,
+            "evidence_url": result.evidence_url,
+            "attempts": result.attempt_count,
+        }
+    )
+
+
+def _auth(user: str, password_file: Path | None, token_file: Path | None) -> "Auth":
+    from .upload_auth import Auth, AuthKind
+
+    if token_file and (user or password_file):
+        raise UsageError("--token-file and --user exclude each other")
+    if bool(user) != bool(password_file):
+        raise UsageError("--user and --password-file belong together")
+    if token_file:
+        return Auth(AuthKind.BEARER, secret_path=token_file)
+    return Auth(AuthKind.BASIC, user, password_file) if user else Auth()
 
 
 @_outbox.command("show")
@@ -193,11 +244,24 @@ def outbox_show(context: typer.Context) -> None:
     Example:
       sealtrail outbox show
     """
-    from .outbox import Outbox
+    from .outbox import Outbox, State
 
     session = session_of(context)
-    with Outbox(session.home.outbox) as outbox:
-        entries = list(outbox.pending())
-    rows = [tuple(map(str, entry)) for entry in entries]
-    session.table("outbox", ("what", "since", "tries", "last answer"), rows)
-    session.answer({"pending": [list(row) for row in rows]})
+    entries = []
+    if session.home.outbox.exists():
+        with contextlib.closing(Outbox(session.home.outbox)) as outbox:
+            entries = [one for one in outbox.entries() if one.state is not State.STORED]
+    rows = [
+        (
+            str(one.entry_id),
+            one.state.value,
+            iso(one.created_ms),
+            str(one.attempt_count),
+            one_line(one.server),
+            one_line(one.detail),
+        )
+        for one in entries
+    ]
+    heads = ("number", "state", "since", "tries", "server", "last answer")
+    session.table("outbox", heads, rows)
+    session.answer({"pending": [dict(zip(heads, row, strict=True)) for row in rows]})

@@ -13,7 +13,7 @@ from sealwire import access, protocol
 
 from .clock import Clock
 from .errors import UsageError
-from .home import Home
+from .home import Home, checked_serial
 from .output import one_line
 from .secrets import Vault
 from .tag_folder import TagFolder
@@ -44,6 +44,7 @@ def issue(
     Raises UsageError for a role, trip or time that cannot be, AccessRefused when this home
     did not provision the tag.
     """
+    checked_serial(serial)
     _check(role, person, trip, days)
     with home.lock(serial):
         folder = TagFolder.current(home, serial)

@@ -5,9 +5,10 @@ from typing import Any
 
 from . import wording
 from .analysis_model import Analysis, ExcursionEnd
-from .event_text import event_text
+from .errors import VerifyError
 from .model import Completeness, VerifiedEvidence
 from .output import one_line
+from .report_events import event_text
 
 _ENDS = {
     ExcursionEnd.BACK_IN_LIMITS: "back within the limit",
@@ -50,7 +51,7 @@ def timeline_rows(evidence: VerifiedEvidence) -> list[tuple[str, str, str]]:
             wording.interval_text(event.utc)
             if event.utc
             else f"start {event.boot} + {wording.duration(event.up_ms)}",
-            event_text(event) + ("" if event.proven else " (unproven)"),
+            one_line(event_text(event)) + ("" if event.proven else " (unproven)"),
         )
         for event in ordered
     ]
@@ -81,6 +82,18 @@ def custody_rows(evidence: VerifiedEvidence) -> list[tuple[str, str, str, str]]:
         )
         for step in evidence.custody
     ]
+
+
+def refusal_json(problem: VerifyError) -> dict[str, Any]:
+    """Which rule is broken, and where, for programs."""
+    return {
+        "verdict": "refused",
+        "rule": problem.rule,
+        "reason": problem.reason,
+        "item": problem.index,
+        "record": problem.seq,
+        "detail": problem.detail,
+    }
 
 
 def as_json(evidence: VerifiedEvidence, analysis: Analysis | None) -> dict[str, Any]:

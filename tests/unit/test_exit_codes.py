@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: MIT
+"""Whatever is wrong: one line on stderr, the right code, nothing half-written."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sealtrail import cli, errors, fleet
+from tests.paths import REPO
+
+PATHS = os.pathsep.join(str(REPO / name) for name in ("host_tools", "firmware"))
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "p").write_text("correct horse\n")
+    monkeypatch.setenv("SEALTRAIL_PASSPHRASE_FILE", str(tmp_path / "p"))
+    monkeypatch.setenv("SEALTRAIL_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("SEALTRAIL_CLOCK_OFFSET_S", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.seal").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    return tmp_path / "home"
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    """(code, the one line) of a command that must fail."""
+    code = cli.main(words)
+    said = capsys.readouterr()
+    assert said.out == "", said.out
+    lines = said.err.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("sealtrail: "), said.err
+    assert "Traceback" not in said.err and "  " not in lines[0]
+    return code, lines[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "part"),
+    [
+        ("nonsense", 2, "No such command"),
+        ("verify", 2, "Missing argument"),
+        ("verify a b", 2, "unexpected extra argument"),
+        ("--nonsense", 2, "No such option"),
+        ("fleet nonsense", 2, "No such command"),
+        ("fleet init A --years many", 2, "valid integer"),
+        ("fleet init A --years 0", 2, "1 to 30 years"),
+        ("fleet show", 2, "cannot read"),
+        ("--home", 2, "requires an argument"),
+        ("verify missing.seal", 2, "missing.seal: cannot read: No such file"),
+        ("verify empty.seal", 2, "is empty"),
+        ("verify folder", 2, "cannot read: Is a directory"),
+        ("report missing.seal", 2, "cannot read"),
+        ("report empty.seal -o r.pdf", 2, "is empty"),
+        ("custody empty.seal", 2, "is empty"),
+        ("coi check missing.seal --coi X", 2, "cannot read"),
+        ("upload missing.jsonld --evidence e --url http://x", 2, "cannot read"),
+        ("upload empty.seal --evidence empty.seal --url http://x", 2, "is empty"),
+        ("profile check nope", 2, "no profile 'nope'"),
+        ("profile check nope.toml", 2, "cannot read"),
+        ("flash --board nope --port /dev/null", 2, "no board 'nope'"),
+        ("flash --board virtual --port x --image none.bin", 2, "no such file"),
+        ("flash --board virtual --port x --image empty.seal", 2, "partition table"),
+        ("clock --port nowhere", 4, "no such port"),
+        ("clock --port empty.seal", 2, "is no serial port"),
+        ("dump --port nowhere -o x.seal", 4, "no such port"),
+        ("provision --port nowhere --serial st1", 2, "is not a tag serial"),
+        ("provision --port nowhere --serial ST-1", 5, "no fleet key"),
+        ("provision --port x --serial ST-1 --profile nope", 2, "no profile"),
+        ("ticket issue --tag ST-1 --role king --name A", 2, "no role 'king'"),
+        ("ticket issue --tag ST-1 --role courier --name A", 2, "names its trip"),
+        ("ticket issue --tag ../x --role qa --name A", 2, "is not a tag serial"),
+        ("ticket issue --tag ST-1 --role qa --name A", 5, "not provisioned by this home"),
+        ("ticket show nope", 5, "no ticket 'nope'"),
+        ("ticket show ../../etc/x", 2, "is not a name"),
+    ],
+)
+def test_bad_input_is_one_line_with_its_code(
+    words: str, code: int, part: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    before = {p for p in tmp_path.rglob("*") if p.is_file()}
+    found, line = refused(capsys, *words.split())
+    assert found == code and part in line
+    left = {p for p in tmp_path.rglob("*") if p.is_file()} - before
+    assert all(p.suffix == ".lock" or p.name == "passphrase.check" for p in left)
+
+
+def test_wrong_passphrase_is_five(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, home: Path
+) -> None:
+    assert cli.main(["fleet", "init", "A", "-q"]) == 0
+    (tmp_path / "p").write_text("wrong horse\n")
+    code, line = refused(capsys, "provision", "--port", "nowhere", "--serial", "ST-1")
+    assert code == 5 and "wrong passphrase" in line and "horse" not in line
+
+
+def test_no_passphrase_and_no_terminal_is_five(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SEALTRAIL_PASSPHRASE_FILE")
+    code, line = refused(capsys, "fleet", "init", "A")
+    assert code == 5 and "nobody to ask" in line
+
+
+def test_unusable_clock_offset_is_two(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEALTRAIL_CLOCK_OFFSET_S", "tomorrow")
+    assert refused(capsys, "fleet", "show")[0] == 2
+
+
+def test_home_that_is_a_file_is_six(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, _ = refused(capsys, "fleet", "init", "A", "--home", str(tmp_path / "empty.seal"))
+    assert code == 6
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_full_disk_behind_stdout_is_six() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "sealtrail", "profile", "show"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": PATHS},
+            check=False,
+        )
+    assert done.returncode == 6 and done.stderr.count("\n") == 1
+    assert "No space left" in done.stderr
+
+
+def test_reader_that_went_away_ends_quietly() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "sealtrail", "profile", "show"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": PATHS},
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (6, "")
+
+
+@pytest.mark.parametrize(
+    ("problem", "code"),
+    [
+        (errors.VerifyError("R5", "bad signature", 3, 2, "x"), 1),
+        (errors.UsageError("x"), 2),
+        (errors.Incomplete("x"), 3),
+        (errors.LinkError("x"), 4),
+        (errors.DeviceError("x"), 4),
+        (errors.UploadError("x"), 4),
+        (errors.AccessRefused("x"), 5),
+        (errors.StorageError("x"), 6),
+        (OSError(errno.ENOSPC, "No space left on device"), 6),
+        (OSError(errno.EROFS, "Read-only file system"), 6),
+        (PermissionError(errno.EACCES, "Permission denied"), 6),
+        (FileNotFoundError(errno.ENOENT, "No such file"), 2),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), 4),
+        (TimeoutError(), 4),
+        (OSError("no number"), 4),
+        (KeyboardInterrupt(), 130),
+        (ZeroDivisionError("1/0\nsecond line"), 6),
+        (RecursionError("deep"), 6),
+        (MemoryError(), 6),
+        (SystemExit(3), 6),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else str(value),
+)
+def test_whatever_a_command_raises_has_its_code(
+    problem: BaseException,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def failing(path: Path) -> list[fleet.FleetLine]:
+        raise problem
+
+    monkeypatch.setattr(fleet, "read_lines", failing)
+    assert cli.main(["fleet", "show"]) == code
+    said = capsys.readouterr()
+    assert said.out == "" and "Traceback" not in said.err
+    assert said.err.count("\n") == (0 if isinstance(problem, SystemExit) else 1)
+
+
+def test_unexpected_failure_keeps_its_details_in_the_home(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    def failing(path: Path) -> list[fleet.FleetLine]:
+        raise KeyError("nobody expected this")
+
+    monkeypatch.setattr(fleet, "read_lines", failing)
+    code, line = refused(capsys, "fleet", "show")
+    (details,) = (home / "logs").iterdir()
+    assert code == 6 and str(details) in line and "nobody expected" not in line
+    assert "KeyError: 'nobody expected this'" in details.read_text()
+
+
+def test_control_characters_in_an_error_do_not_reach_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def failing(path: Path) -> list[fleet.FleetLine]:
+        raise errors.UsageError("a\x1b[31m\nb")
+
+    monkeypatch.setattr(fleet, "read_lines", failing)
+    assert "\x1b" not in refused(capsys, "fleet", "show")[1]
+
+
+def test_every_exit_code_of_the_error_tree_is_in_the_table() -> None:
+    codes = {code for code, _ in cli.EXIT_CODES}
+
+    def walk(kind: type[errors.SealtrailError]) -> None:
+        assert kind.exit_code in codes
+        for child in kind.__subclasses__():
+            walk(child)
+
+    walk(errors.SealtrailError)
