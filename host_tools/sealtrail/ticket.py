@@ -9,6 +9,7 @@ courier's ticket names a trip and dies with it; a service ticket has no expiry.
 import hashlib
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from sealwire import access, protocol
 
 from .clock import Clock

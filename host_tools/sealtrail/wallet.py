@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import cbor2
+
 from sealwire import access, protocol
 
 from .errors import AccessRefused, StorageError, UsageError
