@@ -208,10 +208,7 @@ def parse_statement(source: bytes) -> tuple:
     if len(source) > STATEMENT_SIZE_MAX:
         raise RecordError(cbor.TOO_LONG)
     protected, encoded, signature = parse_envelope(source)
-    if not is_record_header(protected):
-        kid = _kid_of(protected)
-    else:
-        kid = None
+    kid = None if is_record_header(protected) else _kid_of(protected)
     try:
         payload = cbor.decode(encoded)
     except cbor.CborError as error:
