@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The `sealtrail` command: global options, every command's place, and how errors end.
 
-Commands live in cli_fleet, cli_tag, cli_visit and cli_evidence; they parse, call, print.
+Commands live in cli_fleet, cli_tag, cli_visit, cli_trip, cli_evidence; they parse, call, print.
 Whatever goes wrong becomes one line on stderr, "sealtrail: what. what to do next", and an
 exit code of docs/cli.md. A traceback never reaches the user.
 """
@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import __version__, cli_evidence, cli_fleet, cli_tag, cli_visit
+from . import __version__, cli_evidence, cli_fleet, cli_tag, cli_trip, cli_visit
 from .clock import HostClock, iso
 from .errors import LinkError, SealtrailError, StorageError, UsageError
 from .home import Home
@@ -57,7 +57,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _part in (cli_fleet, cli_tag, cli_visit, cli_evidence):
+for _part in (cli_fleet, cli_tag, cli_visit, cli_trip, cli_evidence):
     _part.add_to(app)
 
 

@@ -1,15 +1,25 @@
 # SPDX-License-Identifier: MIT
-"""What several commands take or read: the session, options, evidence files, text files."""
+"""What several commands take or read: the session, options, evidence files, tickets."""
 
+# ruff: noqa: PLC0415 -- each command loads what it needs: --help stays fast
+
+import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from .errors import UsageError
 from .output import Session
 
+if TYPE_CHECKING:
+    from .visitor import Visitor
+    from .wallet import Wallet, WalletEntry
+
 EVIDENCE_SIZE_MAX = 256 << 20
+AIR_PANEL = "A tag on the air"
+_T = TypeVar("_T")
 
 SerialOption = Annotated[
     str | None,
@@ -18,6 +28,9 @@ SerialOption = Annotated[
 TicketOption = Annotated[
     str | None,
     typer.Option("--ticket", help="The ticket to use, by name or file.", metavar="NAME"),
+]
+WaitOption = Annotated[
+    float, typer.Option("--wait", help="How many seconds to look for the tag.", min=1, max=600)
 ]
 PortOption = Annotated[
     str, typer.Option("--port", help="The tag's serial port, such as /dev/ttyUSB0.")
@@ -57,3 +70,24 @@ def read_input(path: Path, size_max: int) -> bytes:
     if len(raw) > size_max:
         raise UsageError(f"{path}: is larger than {size_max} bytes")
     return raw
+
+
+def wallet_of(session: Session) -> "Wallet":
+    """The tickets of this session's home."""
+    from .secrets import Vault
+    from .wallet import Wallet
+
+    return Wallet(session.home, Vault(session.home))
+
+
+def run_visit(
+    entry: "WalletEntry", wait_s: float, does: "Callable[[Visitor], Awaitable[_T]]"
+) -> _T:
+    """Opens a session with the ticket's tag, does one thing, says goodbye."""
+    from .visit import open_visit
+
+    async def run() -> _T:
+        async with open_visit(entry, wait_s) as visitor:
+            return await does(visitor)
+
+    return asyncio.run(run())
