@@ -21,6 +21,7 @@ from .upload_auth import Auth, AuthKind
 
 __all__ = ["Auth", "AuthKind", "Patience", "UploadResult", "resume", "upload"]
 
+_PARTLY_SHOWN_LAGS = 5
 _REMARKS = ("recordTime", "captureID", "@context")
 
 
@@ -193,12 +194,15 @@ class _Run:
 
     def _look(self, client: CaptureClient, entry: Entry) -> Entry:
         """Asks for every event of a document that may or may not have arrived."""
+        waited_ms = now_ms() - entry.updated_ms
         events = _events(entry.document)
         found = [client.event(str(event["eventID"])) for event in events]
         if all(found):
             return self._compared(entry, events, found)
-        # The server may show an event some seconds later than it stored it.
-        if now_ms() - entry.updated_ms < self.patience.lag_s * 1000:
+        # The server may show an event some seconds later than it stored it; one that shows
+        # some of them already is likely still busy with the others.
+        lag_ms = self.patience.lag_s * 1000 * (_PARTLY_SHOWN_LAGS if any(found) else 1)
+        if waited_ms < lag_ms:
             self._pause(min(self.wait_s, self.patience.lag_s))
             return entry
         if any(found):
