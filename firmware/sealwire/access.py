@@ -71,7 +71,7 @@ def is_equal(left, right) -> bool:
 class Hmac:
     """HMAC-SHA256 (RFC 2104) under one key; both pads are made once, not per message."""
 
-    def __init__(self, key: bytes):
+    def __init__(self, key: bytes) -> None:
         if len(key) > 64:
             raise ValueError("keys of this protocol have at most 64 bytes")
         block = int.from_bytes(key + bytes(64 - len(key)), "big")
@@ -224,7 +224,7 @@ def open_hello(visit: Hmac, hello: bytes) -> Hello:
 class SessionKeys:
     """All that one handshake yields. Both ends make it from the same three things."""
 
-    def __init__(self, ticket_key32: bytes, hello: bytes, tag_nonce: bytes):
+    def __init__(self, ticket_key32: bytes, hello: bytes, tag_nonce: bytes) -> None:
         transcript = hashlib.sha256(hello)
         transcript.update(bytes((CHALLENGE, VERSION)))
         transcript.update(tag_nonce)

@@ -33,7 +33,7 @@ def xor(left, right) -> bytes:
 class AesCtr:
     """One key. A pair (frame type, number) must never be used twice under it."""
 
-    def __init__(self, key: bytes):
+    def __init__(self, key: bytes) -> None:
         if len(key) != _BLOCK_SIZE:
             raise ValueError("AES-128 takes a key of 16 bytes")
         self._encrypt = _ecb_encryptor(key)

@@ -22,7 +22,7 @@ class FrameError(Exception):
 class Sealer:
     """One direction of one session: seals on one side, opens on the other."""
 
-    def __init__(self, mac_key: bytes, encryption_key: bytes):
+    def __init__(self, mac_key: bytes, encryption_key: bytes) -> None:
         self._mac = Hmac(mac_key)
         self._cipher = AesCtr(encryption_key)
 
@@ -83,7 +83,7 @@ def split_message(message: bytes, value_size: int) -> list:
 class Joiner:
     """Puts control notifications together again. Bounded: one message of at most 512 B."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._content = bytearray()
         self._next_index = 0
 

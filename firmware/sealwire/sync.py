@@ -77,7 +77,7 @@ def parse_sync(args: bytes) -> tuple:
 class TagSync:
     """The tag's end. *read* gives the bytes of one record by its sequence number."""
 
-    def __init__(self, read):
+    def __init__(self, read) -> None:
         self._read = read
         self._buffer = bytearray(VALUE_SIZE_MAX)
         self.state = "IDLE"
@@ -145,8 +145,13 @@ class HostSync:
     in which they arrived, makes take_records() durable and then calls stored().
     """
 
-    def __init__(self, next_seq: int, prev_hash, credit: int = CREDIT_DEFAULT):
-        """Asks from *next_seq*, whose PREV must be *prev_hash* (None: not known)."""
+    def __init__(
+        self, next_seq: int, prev_hash, credit: int = CREDIT_DEFAULT, next_frame: int = 0
+    ) -> None:
+        """Asks from *next_seq*, whose PREV must be *prev_hash* (None: not known).
+
+        *next_frame*: the bulk frame that comes next, where this session had a sync before.
+        """
         self.state = "IDLE"
         self.next_seq = next_seq  # first record not confirmed
         self.head_seq = -1
@@ -160,7 +165,7 @@ class HostSync:
         self._pending = None  # record next_seq: whole, but not confirmed yet
         self._pending_hash = b""
         self._confirmed = []
-        self._next_frame = 0  # bulk frame numbers go on over re-fetches
+        self.next_frame = next_frame  # bulk frame numbers go on over re-fetches
         self._acked_seq = next_seq
         self._durable_seq = next_seq
         self._command = None
@@ -174,13 +179,18 @@ class HostSync:
         """True once every record up to the head was confirmed and taken."""
         return self.state == "DONE" and not self._confirmed
 
+    @property
+    def ready_count(self) -> int:
+        """How many confirmed records take_records() would give."""
+        return len(self._confirmed)
+
     def start(self, now_ms: int) -> None:
         """Begins: the first command is SYNC."""
         self._go("start")
         self._progress_ms = now_ms
         self._ask(now_ms)
 
-    def take_command(self):
+    def take_command(self) -> tuple | None:
         """(op, args) to be sent now, or None."""
         command, self._command = self._command, None
         return command
@@ -222,10 +232,10 @@ class HostSync:
 
     def on_bulk(self, number: int, chunk, now_ms: int) -> None:
         """One bulk frame, decrypted. Raises SyncError when asking again is of no use."""
-        if number < self._next_frame:
+        if number < self.next_frame:
             return  # Said twice by the carrier; never by the tag.
-        is_gap = number > self._next_frame
-        self._next_frame = number + 1
+        is_gap = number > self.next_frame
+        self.next_frame = number + 1
         if self.state != "RECEIVING":
             return  # The rest of a stream that was given up.
         self._heard_ms = self._progress_ms = now_ms
