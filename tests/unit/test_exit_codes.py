@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 
 from sealtrail import cli, errors, fleet
+from sealtrail.home import Home
+from sealtrail.secrets import Vault
+from sealtrail.tag_folder import TagFolder
+from sealwire import access
 from tests.paths import REPO
 
 PATHS = os.pathsep.join(str(REPO / name) for name in ("host_tools", "firmware"))
@@ -75,6 +79,17 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
         ("ticket issue --tag ../x --role qa --name A", 2, "is not a tag serial"),
         ("ticket issue --tag ST-1 --role qa --name A", 5, "not provisioned by this home"),
         ("ticket show nope", 5, "no ticket 'nope'"),
+        ("status", 5, "no ticket on this computer"),
+        ("status --tag ST-0001", 5, "no ticket for tag ST-0001"),
+        ("status --ticket nope", 5, "no ticket 'nope'"),
+        ("status --wait 0", 2, "Invalid value for '--wait'"),
+        ("trip start --trip 0 --coi X", 2, "Invalid value for '--trip'"),
+        ("trip start --trip 1 --coi X", 5, "no ticket"),
+        ("trip start --trip 1 --coi X --profile nope", 2, "no profile"),
+        ("trip end", 5, "no ticket"),
+        ("handover offer --place X", 5, "no ticket"),
+        ("handover offer", 2, "Missing option '--place'"),
+        ("handover accept --place X --ticket ../x", 2, "is not a name"),
         ("ticket show ../../etc/x", 2, "is not a name"),
     ],
 )
@@ -110,6 +125,66 @@ def test_unusable_clock_offset_is_two(
 ) -> None:
     monkeypatch.setenv("SEALTRAIL_CLOCK_OFFSET_S", "tomorrow")
     assert refused(capsys, "fleet", "show")[0] == 2
+
+
+@pytest.fixture
+def ticket(home: Path) -> str:
+    """A ticket for a tag that is not there; its name."""
+    at = Home(home)
+    folder = TagFolder.begin(at, "ST-0001", b"certificate", b"profile")
+    folder.keep_access_key(Vault(at), bytes(32))
+    folder.put_in_force()
+    assert (
+        cli.main(
+            [
+                "ticket",
+                "issue",
+                "--tag",
+                "ST-0001",
+                "--role",
+                "qa",
+                "--name",
+                "Q",
+                "--as",
+                "q",
+                "-q",
+            ]
+        )
+        == 0
+    )
+    return "q"
+
+
+@pytest.mark.parametrize("words", ["status", "trip end", "handover accept --place X", "scan"])
+def test_computer_without_a_radio_is_four(
+    words: str, ticket: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus")
+    code, line = refused(capsys, *words.split(), "--wait", "1")
+    assert code == 4 and "radio" in line
+
+
+@pytest.mark.parametrize("place", ["", "two\nlines"])
+def test_place_that_is_no_line_is_two(
+    place: str, ticket: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert refused(capsys, "handover", "accept", "--place", place)[0] == 2
+
+
+def test_receiver_that_is_no_key_is_two(ticket: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("handover", "offer", "--place", "X", "--receiver", "abc")
+    assert refused(capsys, *words)[0] == 2
+
+
+def test_failed_trip_start_keeps_the_salt(
+    ticket: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus")
+    words = ("trip", "start", "--trip", "1", "--coi", "X", "--salt-out", "t.salt", "--wait", "1")
+    assert refused(capsys, *words)[0] == 4
+    (sealed,) = (home / "coi").iterdir()
+    salt = bytes.fromhex(Path("t.salt").read_text())
+    assert access.coi_commitment(salt, b"X").hex() == sealed.stem
 
 
 def test_home_that_is_a_file_is_six(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
