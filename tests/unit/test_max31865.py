@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The MAX31865 driver against the register-level chip, and the chip against its datasheet."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
@@ -91,7 +92,18 @@ def test_a_reading_takes_less_than_90_ms() -> None:
     assert bench.world.at_ms - before < 90
 
 
-def test_a_chip_that_loses_power_during_the_conversion_is_not_believed() -> None:
+@pytest.mark.parametrize(
+    "mishap",
+    [
+        lambda chip: chip.lose_power(),
+        lambda chip: chip._registers.__setitem__(0, 0x80),
+        lambda chip: chip._registers.__setitem__(3, 0xFF),
+    ],
+    ids=["power lost", "configuration changed", "threshold changed"],
+)
+def test_a_chip_that_loses_its_settings_during_the_conversion_is_not_believed(
+    mishap: Callable[[MAX31865Chip], None],
+) -> None:
     bench = _bench()
     slept = []
 
@@ -99,11 +111,18 @@ def test_a_chip_that_loses_power_during_the_conversion_is_not_believed() -> None
         bench.world.sleep_ms(duration_ms)
         slept.append(duration_ms)
         if duration_ms > 50:
-            bench.chip.lose_power()
+            mishap(bench.chip)
 
     driver = MAX31865(bench.bus, bench.bus.select, SPEC, sleep_ms)
     assert driver.read() == (_fault(labels.FAULT_NO_ANSWER), 0)
     assert max(slept) > 50
+
+
+def test_a_fault_detection_that_does_not_end_is_no_answer() -> None:
+    bench = _bench()
+    patient = bench.world.sleep_ms
+    driver = MAX31865(bench.bus, bench.bus.select, SPEC, lambda ms: patient(ms if ms > 1 else 0))
+    assert driver.read() == (_fault(labels.FAULT_NO_ANSWER), 0)
 
 
 def test_a_bus_that_answers_zeros_is_no_chip() -> None:

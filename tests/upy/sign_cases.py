@@ -2,7 +2,8 @@
 """Runs the cases of a JSON file (written by test_sign_on_micropython.py) on the tag's Ed25519.
 
 A case is [operation, ...hex]: "sign" seed, message, public key, signature; "verify" public key,
-message, signature, "accept" or "refuse"; "hash" message, SHA-512. Prints each failing case.
+message, signature, "accept" or "refuse"; "decode" point, "accept" or "refuse"; "hash" message,
+SHA-512. Prints each failing case.
 """
 
 import json
@@ -24,6 +25,9 @@ def failure(case):
         message = unhexlify(case[1])
         digest = Sha512().digest(bytearray(64), *split(message))
         return "" if digest == unhexlify(case[2]) else hexlify(digest)
+    if operation == "decode":
+        is_point = sign.engine().point.decode_negated(unhexlify(case[1]))
+        return "" if is_point == (case[2] == "accept") else "point=%s" % is_point
     if operation == "sign":
         seed, message, public_key, signature = (unhexlify(text) for text in case[1:5])
         key = sign.SigningKey(seed)

@@ -33,7 +33,7 @@ def field_code():
 
 
 print("field", heap_of(field_code))
-engine.point.wipe()
+key.sign(message, hedge)
 
 secrets = [engine.digits, engine.digest, engine.hash._block, engine.hash._scratch]
 secrets += [engine.scalars._columns, engine.scalars._sum, key._nonce, key._challenge]

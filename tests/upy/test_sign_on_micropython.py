@@ -15,6 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.micropython import run_upy
 from tests.paths import FIRMWARE, REPO, shared_data
 
+sys.path.insert(0, str(REPO / "tools"))
+import generate_comb_table as curve
+
 HERE = Path(__file__).parent
 RFC_8032 = json.loads((REPO / "tests/vectors/rfc8032_ed25519.json").read_text())["vectors"]
 L = 2**252 + 27742317777372353535851937790883648493
@@ -102,37 +105,79 @@ def _flip(octets: bytes, bit: int) -> bytes:
     return bytes(out)
 
 
-def test_public_keys_of_small_order_are_refused_although_their_equation_holds(
-    run_cases: RunCases,
-) -> None:
-    # With A and R of small order and S = 0, the equation holds for some messages of any text.
-    small = [
-        "0100000000000000000000000000000000000000000000000000000000000000",
-        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-        "0000000000000000000000000000000000000000000000000000000000000000",
-        "0000000000000000000000000000000000000000000000000000000000000080",
-        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
-        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
-        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
-    ]
-    neutral = small[0]
-    run_cases(
-        [
-            ["verify", key, f"{n:02x}", neutral + "00" * 32, "refuse"]
-            for key in small
-            for n in range(16)
-        ]
+def _challenge(r: bytes, public_key: bytes, message: bytes) -> int:
+    return int.from_bytes(sha512(r + public_key + message).digest(), "little")
+
+
+def _encode(point: tuple[int, int]) -> bytes:
+    return (point[1] | (point[0] & 1) << 255).to_bytes(32, "little")
+
+
+def _torsion_points() -> list[tuple[int, int]]:
+    """The eight points whose order divides 8."""
+    point = next(
+        torsion
+        for torsion in map(_torsion_of, range(2, 100))
+        if torsion and curve.multiply(4, torsion) != (0, 1)
+    )
+    return [curve.multiply(k, point) for k in range(8)]
+
+
+def _torsion_of(y: int) -> tuple[int, int] | None:
+    try:
+        return curve.multiply(L, (curve.x_of(y, 0), y))
+    except ValueError:
+        return None
+
+
+def _message_whose_challenge_cancels(r: bytes, public_key: bytes) -> bytes:
+    """A message with 8 | k: then k A vanishes and S B = R is all the equation asks."""
+    return next(
+        message
+        for message in (bytes([n]) for n in range(256))
+        if _challenge(r, public_key, message) % 8 == 0
     )
 
 
-def test_a_public_key_whose_y_is_not_below_p_is_refused(run_cases: RunCases) -> None:
-    # y and y + p are the same point; only y < 19 has such a second form. y = 3 is on the curve.
-    rng = random.Random(4)
+def test_public_keys_of_small_order_are_refused_although_the_equation_holds(
+    run_cases: RunCases,
+) -> None:
+    s = 123456789
+    r = _encode(curve.multiply(s, curve.BASE))
+    # Besides the eight points: the two with x = 0 and a sign, and y that is not below p.
+    keys = [_encode(point) for point in _torsion_points()]
+    keys += [(y | 1 << 255).to_bytes(32, "little") for y in (1, P - 1)]
+    keys += [(y | sign << 255).to_bytes(32, "little") for y in (P, P + 1) for sign in (0, 1)]
     cases = []
-    for y in range(19):
-        key = (y + P).to_bytes(32, "little").hex()
-        cases.append(["verify", key, "00", rng.randbytes(32).hex() + "00" * 32, "refuse"])
+    for key in keys:
+        message = _message_whose_challenge_cancels(r, key)
+        signature = r + s.to_bytes(32, "little")
+        cases.append(["verify", key.hex(), message.hex(), signature.hex(), "refuse"])
+    run_cases(cases)
+
+
+def test_an_r_of_small_order_is_refused_although_the_equation_holds(
+    run_cases: RunCases,
+) -> None:
+    seed = bytes(range(32))
+    key = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+    scalar = int.from_bytes(sha512(seed).digest()[:32], "little") & (1 << 254) - 8 | 1 << 254
+    neutral = _encode((0, 1))
+    s = _challenge(neutral, key, b"x") * scalar % L
+    signature = neutral + s.to_bytes(32, "little")
+    run_cases([["verify", key.hex(), b"x".hex(), signature.hex(), "refuse"]])
+
+
+def test_only_canonical_points_of_the_curve_are_decoded(run_cases: RunCases) -> None:
+    cases = []
+    for y in [*range(2, 40), *range(P, P + 19)]:
+        try:
+            curve.x_of(y % P, 0)
+            verdict = "accept" if 2 <= y < P else "refuse"
+        except ValueError:
+            verdict = "refuse"
+        cases.append(["decode", y.to_bytes(32, "little").hex(), verdict])
+    assert {case[2] for case in cases[:38]} == {"accept", "refuse"}
     run_cases(cases)
 
 

@@ -99,8 +99,6 @@ class MAX31865:
         self._write_thresholds()
         self._write_config(settings | _CLEAR_FAULTS)
         self._sleep_ms(_BIAS_MS)
-        if self._read_config() & _STABLE_BITS != settings:
-            return -1, 0
         self._write_config(settings | _FAULT_CYCLE_AUTO)
         self._sleep_ms(_FAULT_CYCLE_MS)
         cycle_is_over = not self._read_config() & _FAULT_CYCLE_BITS
@@ -109,10 +107,10 @@ class MAX31865:
         answer = self._read_all()
         # Bias off: between readings the probe must not be warmed.
         self._write_config(self._base)
-        # A chip that was reset in between has lost its settings, and the reading with them.
-        if not cycle_is_over or answer[1] & _STABLE_BITS != settings:
-            return -1, 0
-        if answer[4] << 8 | answer[5] != _CODE_OPEN << 1:
+        # Nobody there, or a chip that was reset meanwhile: its reading means nothing.
+        has_config = answer[1] & _STABLE_BITS == settings
+        has_threshold = answer[4] << 8 | answer[5] == _CODE_OPEN << 1
+        if not (cycle_is_over and has_config and has_threshold):
             return -1, 0
         return (answer[2] << 8 | answer[3]) >> 1, self._fault_status()
 

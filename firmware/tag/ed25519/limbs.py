@@ -49,20 +49,17 @@ def bytes_from_limbs(target: ptr8, size: int, limbs: ptr32, limb_count: int):
 @micropython.viper
 def make_canonical(h: ptr32):
     """Reduces the 20 limbs of a field element, tight or loose, to its value below p."""
-    folds = 0
-    while folds < 2:
-        # Bits from 255 up come back as 19 times their value.
-        carry = (h[19] >> 8) * 19
-        h[19] = h[19] & 255
-        k = 0
-        while k < 20:
-            carry += h[k]
-            h[k] = carry & 8191
-            carry >>= 13
-            k += 1
-        h[19] = h[19] + (carry << 13)
-        folds += 1
-    # Now below 2**255 + 19: adding 19 carries into bit 255 exactly when the value is >= p.
+    # Bits from 255 up come back as 19 times their value.
+    carry = (h[19] >> 8) * 19
+    h[19] = h[19] & 255
+    k = 0
+    while k < 20:
+        carry += h[k]
+        h[k] = carry & 8191
+        carry >>= 13
+        k += 1
+    # The top limb is now at most 255 + 3, the value below 2 p: adding 19 carries into bit 255
+    # exactly when the value is >= p.
     carry = 19
     k = 0
     while k < 19:
