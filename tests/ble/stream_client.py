@@ -23,11 +23,14 @@ def uuid(number: int) -> str:
     return f"7b1e{number:04x}-3c5a-4a8e-9f10-aabbccddeeff"
 
 
-async def find(name: str = STREAM_NAME, address: str | None = None) -> BLEDevice:
-    """Returns the first device heard under *name* (and *address*)."""
+async def find(
+    name: str = STREAM_NAME, address: str | None = None, not_in: tuple[str, ...] = ()
+) -> BLEDevice:
+    """Returns the first device heard under *name*, at *address* or at none of *not_in*."""
 
     def is_wanted(device: BLEDevice, advert: AdvertisementData) -> bool:
-        return advert.local_name == name and address in (None, device.address)
+        is_there = address in (None, device.address) and device.address not in not_in
+        return advert.local_name == name and is_there
 
     device = await BleakScanner.find_device_by_filter(is_wanted, timeout=8)
     assert device is not None, f"{name} {address or ''} was not heard"

@@ -17,6 +17,7 @@ import sys
 from boards.virtual.radio.controller import Pace
 from boards.virtual.radio.private_bus import BusUnavailable, PrivateBus
 from boards.virtual.radio.service import Radio
+from boards.virtual.supervisor_chip import end_with_parent
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -51,6 +52,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         help="offer a controller by HCI H4 on a pty linked at PATH; repeatable",
     )
     parser.add_argument("--bus-dir", metavar="DIR", help="start a private D-Bus in DIR")
+    parser.add_argument(
+        "--end-with-parent", action="store_true", help="end when the starting process ends"
+    )
     parser.add_argument("-v", "--verbose", action="store_true")
     return parser.parse_args(arguments)
 
@@ -69,6 +73,8 @@ async def _serve(options: argparse.Namespace) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Returns the exit code: 0, or 4 when there is no bus."""
     options = _parse(arguments)
+    if options.end_with_parent:
+        end_with_parent()
     logging.basicConfig(level=logging.INFO if options.verbose else logging.ERROR)
     with contextlib.ExitStack() as stack:
         if options.bus_dir:

@@ -119,6 +119,8 @@ class BlueZ:
         device = self._devices.get(path)
         if device is not None:
             device.heard_s = now_s
+            if device.connection is None:
+                device.address = advertisement.address  # the same bits may change their kind
             self._tree.set(path, DEVICE, **heard_properties(advertisement))
             return
         self._forget_old()

@@ -30,7 +30,9 @@ def heard_properties(advertisement: Any) -> dict[str, Variant]:
     makers = fields.get_all(AdvertisingData.MANUFACTURER_SPECIFIC_DATA)
     services = [row for kind in _SERVICE_DATA for row in fields.get_all(kind)]
     flags = fields.get(AdvertisingData.FLAGS)
+    kind = "random" if advertisement.address.is_random else "public"
     properties = {
+        "AddressType": Variant("s", kind),
         "RSSI": Variant("n", advertisement.rssi),
         "ManufacturerData": Variant("a{qv}", {k: Variant("ay", bytes(v)) for k, v in makers}),
         "ServiceData": Variant(
@@ -50,11 +52,9 @@ def heard_properties(advertisement: Any) -> dict[str, Variant]:
 def new_device_properties(advertisement: Any) -> dict[str, Variant]:
     """Returns all properties of a device heard for the first time."""
     address = address_text(advertisement)
-    kind = "random" if advertisement.address.is_random else "public"
     no = Variant("b", False)
     return {
         "Address": Variant("s", address),
-        "AddressType": Variant("s", kind),
         "Alias": Variant("s", address.replace(":", "-")),
         "Adapter": Variant("o", ADAPTER_PATH),
         "Paired": no,

@@ -13,12 +13,11 @@ from typing import IO, Any
 
 from boards.virtual.radio.control import send_order
 from boards.virtual.radio.controller import Pace
-from boards.virtual.radio.private_bus import BusUnavailable, why_no_bus
+from boards.virtual.radio.private_bus import BusUnavailable, PrivateBus
 
 _REPO = Path(__file__).resolve().parents[3]
 _START_TIMEOUT_S = 20
 _STOP_TIMEOUT_S = 5
-_UP = "radio up "
 PACED = Pace(15.0, 6)  # 97.6 kB/s at MTU 247: a common phone
 
 
@@ -27,7 +26,7 @@ class RadioProcess:
 
     `socket` is what a tag needs (--radio), `environment` what a BLE client needs. The
     radio lives in a short directory of its own, removed at the end; *log_path* keeps
-    what it says on standard error.
+    what it says on standard error. Raises BusUnavailable when it does not come up.
     """
 
     def __init__(
@@ -42,7 +41,7 @@ class RadioProcess:
         self._log: IO[bytes] | None = None
         self._process: subprocess.Popen[str] | None = None
         self._directory = ""
-        self.bus_address = ""
+        self._bus: PrivateBus | None = None
 
     @property
     def socket(self) -> str:
@@ -52,46 +51,48 @@ class RadioProcess:
     @property
     def environment(self) -> dict[str, str]:
         """What to add to a BLE client's environment."""
-        return {"DBUS_SYSTEM_BUS_ADDRESS": self.bus_address}
+        return {"DBUS_SYSTEM_BUS_ADDRESS": self._bus.address if self._bus else ""}
 
     def order(self, line: str) -> dict[str, Any]:
         """Gives one order of control.py, e.g. "loss", and returns the answer."""
         return send_order(self.socket, line)
 
     def __enter__(self) -> "RadioProcess":
-        reason = why_no_bus()
-        if reason is not None:
-            raise BusUnavailable(reason)
         self._directory = tempfile.mkdtemp(prefix="st-radio-")
-        self._log = open(self._log_path, "ab")
+        try:
+            self._bus = PrivateBus(self._directory)
+            self._bus.__enter__()
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _start(self) -> None:
+        self._log = open(self._log_path, "ab")  # noqa: SIM115  stop() closes it
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "boards.virtual.radio", "--sock", self.socket),
-                *("--bus-dir", self._directory),
                 *("--interval", str(self._pace.interval_ms)),
                 *("--per-event", str(self._pace.per_event)),
                 *("--supervision", str(self._supervision_s)),
+                "--end-with-parent",
                 *self._options,
             ],
             cwd=_REPO,
-            env={k: v for k, v in os.environ.items() if k != "DBUS_SYSTEM_BUS_ADDRESS"},
+            env={**os.environ, **self.environment},
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            bufsize=1,
         )
-        self.bus_address = self._wait_until_up()
-        return self
+        self._wait_until_up()
 
-    def _wait_until_up(self) -> str:
-        """Returns the bus address from the one line the radio prints when it is up."""
+    def _wait_until_up(self) -> None:
+        """Waits for the one line that the radio prints."""
         assert self._process is not None and self._process.stdout is not None
         ready, _, _ = select.select([self._process.stdout], [], [], _START_TIMEOUT_S)
-        line = self._process.stdout.readline().rstrip("\n") if ready else ""
-        if not line.startswith(_UP):
-            self.stop()
+        if not (ready and self._process.stdout.readline().startswith("radio up")):
             raise BusUnavailable(f"the radio did not start (see {self._log_path})")
-        return line[len(_UP) :]
 
     def __exit__(
         self,
@@ -102,7 +103,7 @@ class RadioProcess:
         self.stop()
 
     def kill(self) -> None:
-        """Ends the radio at once, as a crash does; its bus outlives it until stop()."""
+        """Ends the radio at once, as a crash does; its bus lives on until stop()."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -122,5 +123,7 @@ class RadioProcess:
         if self._log is not None:
             self._log.close()
             self._log = None
+        if self._bus is not None:
+            self._bus.stop()
         if self._directory:
             shutil.rmtree(self._directory, ignore_errors=True)

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""A controller behind HCI H4 on a pty, for an interpreter with a `bluetooth` of its own.
+
+The host here is bumble's; with a unix port built with NimBLE it would be that.
+"""
+
+import asyncio
+import os
+import tty
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from bumble import hci
+from bumble.core import AdvertisingData
+from bumble.device import Device
+from bumble.gatt import Characteristic, Service
+from bumble.transport.common import PacketParser
+
+from boards.virtual.radio.private_bus import why_no_bus
+from boards.virtual.radio.runner import PACED, RadioProcess
+from tests.ble.conftest import bleak_on
+from tests.ble.stream_client import Link, uuid
+
+_NAME = "H4 TAG"
+
+
+class SerialHost:
+    """The host's end of the pty: HCI packets in and out of a file descriptor."""
+
+    def __init__(self, path: str) -> None:
+        self._fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        tty.setraw(self._fd)
+        self._parser = PacketParser()
+        asyncio.get_running_loop().add_reader(self._fd, self._readable)
+
+    def set_packet_sink(self, sink: object) -> None:
+        self._parser.sink = sink  # type: ignore[assignment]
+
+    def _readable(self) -> None:
+        self._parser.feed_data(os.read(self._fd, 4096))
+
+    def on_packet(self, packet: bytes) -> None:
+        os.write(self._fd, packet)
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._fd)
+        os.close(self._fd)
+
+
+@pytest.fixture
+async def h4_radio(tmp_path: Path) -> AsyncIterator[tuple[RadioProcess, str]]:
+    if reason := why_no_bus():
+        pytest.skip(reason)
+    path = str(tmp_path / "hci")
+    with RadioProcess(PACED, options=("--hci-pty", path)) as radio:
+        async with bleak_on(radio):
+            yield radio, path
+
+
+async def _tag_on(serial: SerialHost) -> Device:
+    device = Device.with_hci(_NAME, hci.Address("F0:F1:F2:F3:F4:F5"), serial, serial)
+    value = Characteristic(uuid(3), Characteristic.Properties.READ, Characteristic.READABLE, b"h4")
+    device.add_service(Service(uuid(1), [value]))
+    await device.power_on()
+    fields = AdvertisingData([(AdvertisingData.COMPLETE_LOCAL_NAME, _NAME.encode())])
+    await device.start_advertising(
+        own_address_type=hci.OwnAddressType.PUBLIC,
+        advertising_data=bytes(fields),
+        scan_response_data=b"",
+        advertising_interval_min=50,
+        advertising_interval_max=50,
+    )
+    return device
+
+
+async def test_a_host_on_the_pty_is_heard_connected_and_read(
+    h4_radio: tuple[RadioProcess, str],
+) -> None:
+    serial = SerialHost(h4_radio[1])
+    await _tag_on(serial)
+    async with await Link.open(_NAME, address="C0:FF:EE:01:00:00") as link:
+        assert await link.client.read_gatt_char(uuid(3)) == b"h4"
+        # The host boots again: its HCI Reset ends the link of the former life.
+        await _tag_on(serial)
+        await link.wait_gone()
+    async with await Link.open(_NAME) as link:
+        assert await link.client.read_gatt_char(uuid(3)) == b"h4"
+    serial.close()

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+"""Whole syncs over the virtual radio: the tag's firmware, aioble, ATT, unmodified bleak, store."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from boards.virtual.radio.runner import RadioProcess
+from sealtrail.errors import AccessRefused, LinkError
+from sealtrail.evidence_store import EvidenceStore
+from sealtrail.link import AdvertFilter, BleakLink
+from sealtrail.sync import SyncOutcome, sync_tag
+from sealtrail.visitor import DockNote, Visitor, VisitorTicket
+from sealwire import protocol
+from sealwire.access import sha256
+from tests.ble.conftest import BareTag, StartBareTag
+from tests.fakes.access_parts import NOW_S, Person
+from tests.fakes.fake_link import CERTIFICATE, ticket_for
+from tests.paths import REPO
+from tests.upy.access_sync_pipe import make_record
+
+SCRIPT = REPO / "tests" / "upy" / "access_ble_tag.py"
+NONCE = bytes(range(16))
+RECORD_COUNT = 300
+
+
+def expected_chain(count: int = RECORD_COUNT, size: int = 213) -> list[bytes]:
+    records: list[bytes] = []
+    previous = sha256(CERTIFICATE)
+    for seq in range(count):
+        records.append(make_record(seq, previous, size))
+        previous = sha256(records[-1])
+    return records
+
+
+@pytest.fixture
+def start(bare_tag: StartBareTag, monkeypatch: pytest.MonkeyPatch):
+    def run(radio: RadioProcess, records: int = RECORD_COUNT, size: int = 213) -> BareTag:
+        monkeypatch.setenv("ST_RECORDS", str(records))
+        monkeypatch.setenv("ST_SIZE", str(size))
+        return bare_tag(radio, SCRIPT)
+
+    return run
+
+
+def visitor_with(ticket: VisitorTicket | None = None) -> Visitor:
+    ticket = ticket or ticket_for(Person())
+    return Visitor(ticket, BleakLink(AdvertFilter(ticket.visit_keys), scan_timeout_s=8))
+
+
+async def sync_once(store: EvidenceStore) -> SyncOutcome:
+    visitor = visitor_with()
+    try:
+        return await sync_tag(visitor, store, NONCE)
+    finally:
+        await visitor.close()
+
+
+async def test_a_sync_brings_every_record_at_the_pace_of_the_link(
+    radio_bus: RadioProcess, start, tmp_path: Path
+) -> None:
+    start(radio_bus)
+    with EvidenceStore(tmp_path / "store", CERTIFICATE) as store:
+        started_s = time.monotonic()
+        outcome = await sync_once(store)
+        took_s = time.monotonic() - started_s
+        assert list(store.records()) == expected_chain()
+    assert outcome.is_complete and outcome.refetch_count == 0
+    print(f"{outcome.size / took_s / 1000:.1f} kB/s with scan, handshake and goodbye")
+
+
+async def test_an_unpaced_link_finds_no_stall_and_no_hole(
+    unpaced_bus: RadioProcess, start, tmp_path: Path
+) -> None:
+    start(unpaced_bus, 1500)
+    with EvidenceStore(tmp_path / "store", CERTIFICATE) as store:
+        outcome = await sync_once(store)
+        assert list(store.records()) == expected_chain(1500)
+    assert outcome.connection_count == 1
+
+
+async def test_lost_links_and_power_cuts_cost_no_record_and_double_none(
+    radio_bus: RadioProcess, start, tmp_path: Path
+) -> None:
+    tag = start(radio_bus)
+    trouble: list[object] = []
+
+    async def make_trouble() -> None:
+        nonlocal tag
+        for step in range(3):
+            await asyncio.sleep(0.45)
+            if step == 1:
+                tag.kill()
+                tag = start(radio_bus)
+            else:
+                await asyncio.to_thread(radio_bus.order, "loss")
+            trouble.append(step)
+
+    with EvidenceStore(tmp_path / "store", CERTIFICATE) as store:
+        troubles = asyncio.create_task(make_trouble())
+        outcome = await sync_once(store)
+        await troubles
+        assert list(store.records()) == expected_chain()
+    assert outcome.connection_count > 1
+    assert outcome.record_count == RECORD_COUNT
+
+
+async def test_commands_are_answered_while_the_stream_runs(
+    radio_bus: RadioProcess, start, tmp_path: Path
+) -> None:
+    start(radio_bus)
+    visitor = visitor_with()
+    answered = 0
+
+    async def ask(progress: object) -> None:
+        pass
+
+    with EvidenceStore(tmp_path / "store", CERTIFICATE) as store:
+        await visitor.connect()
+        # A sync that is not read on: the tag streams until the credit is spent.
+        await visitor._say(protocol.SYNC, (0).to_bytes(4, "big") + (200).to_bytes(2, "big"))
+        for _ in range(10):
+            assert await visitor.status() == RECORD_COUNT - 1
+            answered += 1
+        await visitor.sync(store)
+        assert list(store.records()) == expected_chain()
+        await visitor.close()
+    assert answered == 10
+
+
+async def test_a_long_statement_travels_both_ways(radio_bus: RadioProcess, start) -> None:
+    start(radio_bus, 5)
+    visitor = visitor_with()
+    await visitor.connect()
+    offer = await visitor.offer(DockNote("x" * 48, NOW_S, 60, ("S" * 24,) * 4), bytes(32))
+    assert len(offer) > 247
+    assert await visitor.pending() == offer
+    await visitor.close()
+
+
+async def test_a_stranger_is_refused_at_the_door_and_the_owner_comes_in(
+    radio_bus: RadioProcess, start
+) -> None:
+    tag = start(radio_bus, 5)
+    stranger = ticket_for(Person(), floors=(7,))
+    link = BleakLink(AdvertFilter((), address=None), scan_timeout_s=0.5)
+    with pytest.raises(LinkError):
+        await Visitor(stranger, link).connect()  # he does not even know which tag it is
+    owner = visitor_with()
+    await owner.connect()
+    await owner.close()
+    assert tag is not None
+    keyless = Visitor(stranger, BleakLink(AdvertFilter(ticket_for(Person()).visit_keys)))
+    with pytest.raises(AccessRefused, match="DOOR"):
+        await keyless.connect()
+    await keyless.close()
