@@ -37,6 +37,11 @@ def running_board(run_dir: Path, *arguments: str) -> Iterator[BoardControl]:
         with BoardControl(run_dir) as control:
             control.wait_for_boot(1)
             yield control
+    except Exception as e:
+        if process.poll() is not None:
+            # What failed in there is then a consequence.
+            e.add_note(f"the board has ended with {process.returncode}: {process.stdout.read()}")
+        raise
     finally:
         process.terminate()
         try:
