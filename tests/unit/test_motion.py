@@ -124,6 +124,18 @@ def test_a_shock_and_a_tilt_come_from_the_chip_to_the_events() -> None:
     assert bench.notes.events[1:] == [(labels.EVENT_TILT_START, [70])]
 
 
+def test_a_box_that_is_being_carried_neither_ends_a_tilt_nor_starts_one() -> None:
+    bench = _bench()
+    bench.world.accel_mg = TILTED
+    for _ in range(6):
+        bench.world.sleep_ms(75_000)
+        bench.motion.look()
+    bench.world.accel_mg = (0, 0, 1900)
+    bench.world.sleep_ms(75_000)
+    bench.motion.look()
+    assert [code for code, _ in bench.notes.events] == [labels.EVENT_TILT_START]
+
+
 def test_a_chip_that_falls_silent_is_a_fault_and_is_armed_again() -> None:
     bench = _bench()
     bench.bus.chip = None

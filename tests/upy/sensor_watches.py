@@ -59,6 +59,7 @@ async def main():
     await until(events, 2)
     # A bounce that is over before the contact rests leaves no event.
     lid_pin.drive(1)
+    await asyncio.sleep_ms(5)
     lid_pin.drive(0)
     await asyncio.sleep_ms(100)
     assert len(events) == 2, events

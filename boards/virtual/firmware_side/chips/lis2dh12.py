@@ -3,7 +3,8 @@
 
 Modelled: identity, control registers, full scales and resolutions with their left-justified
 output words, interrupt generator 1 on the high-passed signal with latch and pin, FIFO in bypass
-and stream mode. A shock is a pulse of 4 ms along z.
+and stream mode. A shock is a pulse along z: half its peak for 4 ms, its peak for 4 ms; the
+interrupt comes with its beginning.
 """
 
 _WHO_AM_I = 0x0F
@@ -27,7 +28,7 @@ _FIFO_MODE = 0xC0
 _STREAM = 0x80
 _IA, _Z_HIGH = 0x40, 0x20
 _FIFO_DEPTH = 32
-_PULSE_MS = 4
+_RISE_MS = 4  # and as long at the peak, so that a sample falls into it
 
 # By full scale (CTRL_REG4 bits 5:4): interrupt step; mg a digit at 12, 10 and 8 bits.
 _THRESHOLD_STEP_MG = (16, 32, 62, 186)
@@ -162,9 +163,9 @@ class LIS2DH12Chip:
             return bytes(6)
         mg = list(self._rest_mg())
         # ms are whole numbers on the bus side, so the pulse may not fall between two samples.
-        for start_ms, peak_mg in self._environment.shocks(int(at_ms) - _PULSE_MS, int(at_ms)):
+        for start_ms, peak_mg in self._environment.shocks(int(at_ms) - 2 * _RISE_MS, int(at_ms)):
             if start_ms <= at_ms:
-                mg[2] += peak_mg
+                mg[2] += peak_mg if at_ms - start_ms >= _RISE_MS else peak_mg // 2
         out = bytearray()
         for axis_mg in mg:
             out += self._word(axis_mg)
