@@ -5,12 +5,11 @@ First page: verdict, identity, chart. Then tables, then prose, then room for a s
 The same model gives the same bytes: all dates in the file come from the model.
 """
 
-from datetime import UTC, datetime
-
 from .analysis_model import Verdict
 from .report_chart import charts
 from .report_model import Note, ReportModel, Table
 from .report_pdf_chart import ChartDrawing
+from .report_pdf_meta import attach_evidence, write_metadata
 from .report_pdf_style import (
     BAND,
     BLUE,
@@ -28,7 +27,6 @@ from .report_pdf_style import (
     find_fonts,
 )
 
-EVIDENCE_NAME = "evidence.seal"
 _MAIN_CHART_MM = 60.0
 _SIDE_CHART_MM = 24.0
 _LOOKS = {
@@ -50,7 +48,8 @@ def render_pdf(model: ReportModel) -> bytes:
     for note in model.notes:
         _note(paper, note)
     _signature(paper)
-    _attach(paper, model)
+    write_metadata(paper, model)
+    attach_evidence(paper, model)
     return bytes(paper.output())
 
 
@@ -206,17 +205,3 @@ def _signature(paper: Paper) -> None:
             paper.ink(SMALL_PT, colour=GREY)
             paper.text(left, top + 3.2, label)
         paper.set_y(top + 4.0)
-
-
-def _attach(paper: Paper, model: ReportModel) -> None:
-    made_at = datetime.fromtimestamp(model.made_at_ms // 1000, UTC)
-    paper.embed_file(
-        bytes=model.evidence.raw,
-        basename=EVIDENCE_NAME,
-        desc="The signed evidence, byte for byte",
-        mime_type="application/cbor-seq",
-        associated_file_relationship="Source",
-        creation_date=made_at,
-        modification_date=made_at,
-        compress=False,
-    )

@@ -6,7 +6,6 @@ brightness so that a grey copy says the same. No meaning rests on colour alone.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from fpdf import FPDF
@@ -71,12 +70,6 @@ class Paper(FPDF):
         self._footer_text = self.printable(
             f"{model.title} · made {model.made_at} · evidence {model.evidence.sha256.hex()[:16]}…"
         )
-        made_at = datetime.fromtimestamp(model.made_at_ms // 1000, UTC)
-        self.set_creation_date(made_at)
-        self.set_title(self.printable(model.title))
-        self.set_subject("Temperature and custody of one shipment, from signed records")
-        self.set_author("sealtrail")
-        self.set_lang("en")
         self.set_margins(MARGIN_MM, MARGIN_MM)
         self.c_margin = 0.0
         self.set_auto_page_break(True, 18)
