@@ -119,3 +119,14 @@ def test_encode_nests_as_deep_as_decode_reads_and_no_deeper():
     assert cbor.decode(cbor.encode(value)) == value
     with pytest.raises(cbor.CborError, match=cbor.TOO_DEEP):
         cbor.encode([value])
+
+
+def test_decode_itself_bounds_size_and_depth():
+    # The vectors' judge also encodes and measures, which have bounds of their own.
+    with pytest.raises(cbor.CborError, match=cbor.TOO_DEEP):
+        cbor.decode(b"\x81" * 7 + b"\x00")
+    with pytest.raises(cbor.CborError, match=cbor.TOO_DEEP):
+        cbor.decode(b"\xa1\x00" * 7 + b"\x00")
+    with pytest.raises(cbor.CborError, match=cbor.TOO_LONG):
+        cbor.decode(cbor.encode(bytes(1022)))
+    assert cbor.decode(cbor.encode(bytes(1021))) == bytes(1021)

@@ -20,6 +20,8 @@ CASES = {
     "empty_input": ("No byte at all.", "", "truncated"),
     "text_utf8": ("U+1F9CA, four bytes of UTF-8.", "64f09fa78a", "ok"),
     "text_overlong": ("C0 80 is no way to write NUL.", "62c080", "text not UTF-8"),
+    "text_overlong_3": ("E0 80 80 is no way to write NUL.", "63e08080", "text not UTF-8"),
+    "text_overlong_4": ("Nor is F0 80 80 80.", "64f0808080", "text not UTF-8"),
     "text_surrogate": ("ED A0 80 is half a UTF-16 pair.", "63eda080", "text not UTF-8"),
     "text_above_unicode": ("F4 90 80 80 lies above U+10FFFF.", "64f4908080", "text not UTF-8"),
     "text_cut_character": ("C3 needs a second byte.", "61c3", "text not UTF-8"),
