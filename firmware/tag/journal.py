@@ -112,6 +112,8 @@ class Journal:
         The boot is 0 where the log began without a boot entry.
         """
         freed = self.freed
+        if freed == self._ring.next:
+            return
         boot, start = ringread.note_before(self._ring, freed)
         for index, kind, payload in self._ring.entries(start):
             if kind == BOOT_ENTRY:

@@ -19,9 +19,8 @@ from binascii import crc32
 
 from micropython import const
 
-SECTOR_SIZE = const(4096)
-# A program command of the chip touches one page; the driver waits before the next.
-PAGE_SIZE = const(256)
+from .flashregion import PAGE_SIZE
+
 HEADER_SIZE = const(32)
 SLOT_SIZE = const(16)
 SLOT_COUNT = const(254)

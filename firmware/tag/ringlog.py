@@ -21,17 +21,13 @@ import struct
 from micropython import const
 
 from . import ringframe, ringread
-from .ringframe import HEADER_SIZE, SECTOR_SIZE, SLOT_COUNT
-from .ringscan import RingError, Scan, Survey
+from .flashregion import SECTOR_SIZE, FlashRegion, RingError  # noqa: F401 (RingError: users)
+from .ringframe import HEADER_SIZE, SLOT_COUNT
+from .ringscan import Scan, Survey
 from .ringstage import FrameStage
 from .sectormap import SectorMap
 
-_IOCTL_SECTOR_COUNT = const(4)
-_IOCTL_SECTOR_SIZE = const(5)
-_IOCTL_ERASE = const(6)
 _SECTORS_MIN = const(3)
-_IS_ENCRYPTED = const(5)  # index in what esp32.Partition.info() returns
-_ZEROS = bytes(ringframe.PAGE_SIZE)
 
 
 class RingFull(Exception):
@@ -59,10 +55,11 @@ class Ring:
         slot_count: int = SLOT_COUNT,
         entropy=os.urandom,
     ):
+        if sector_count < _SECTORS_MIN:
+            raise ValueError("sector_count")
         if ringframe.slots_for(entry_size_max) > slot_count - reserve_slots:
             raise ValueError("entry_size_max")
-        self._device = device
-        self._first_sector = first_sector
+        self.flash = FlashRegion(device, first_sector, sector_count)
         self.sector_count = sector_count
         self.slot_count = slot_count
         self.entry_size_max = entry_size_max
@@ -93,27 +90,14 @@ class Ring:
         Raises RingError (encrypted, block size, too small, foreign, geometry, mixed logs) and
         then has written nothing; OSError from the device.
         """
-        self._check_device()
+        self.flash.check()
         self.is_open = False
-        survey = Survey(self.read_at, self.sector_count)
+        survey = Survey(self.flash, self.sector_count)
         if survey.newest is None:
             self._start_blank(0)
         else:
             self._adopt(survey)
-        self._reader.reset()
         self.is_open = True
-
-    def _check_device(self):
-        info = getattr(self._device, "info", None)
-        if info is not None and info()[_IS_ENCRYPTED]:
-            # Blank would not read as 0xFF nor zeros as zeros: no guard would hold.
-            raise RingError("encrypted", "use a partition without the encrypted flag")
-        size = self._device.ioctl(_IOCTL_SECTOR_SIZE, 0)
-        if size != SECTOR_SIZE:
-            raise RingError("block size", size)
-        count = self._device.ioctl(_IOCTL_SECTOR_COUNT, 0)
-        if self.sector_count < _SECTORS_MIN or count < self._first_sector + self.sector_count:
-            raise RingError("too small", count)
 
     def _start_blank(self, index):
         """An empty ring: the first append opens sector 0. Writes nothing."""
@@ -121,13 +105,14 @@ class Ring:
         self.next = self.freed = index
         self.note = self._lost = 0
         self._map.clear(index)
+        self._reader.reset()
         self._slot = self._suspect_end = self.slot_count
         self._is_next_firm = False
 
     def _adopt(self, survey):
         """Takes the newest sector as the active one and firms its last write."""
         buffer = bytearray(ringframe.slot_offset(self.slot_count))
-        self.read_at(survey.newest, 0, buffer)
+        self.flash.read(survey.newest, 0, buffer)
         scan = Scan(buffer, self.slot_count, self.entry_size_max)
         self.log_id, self.note, self._lost = scan.log_id, scan.note, scan.lost
         self._map.adopt(survey.newest, scan.sector_seq, survey.firsts)
@@ -140,6 +125,10 @@ class Ring:
         self._is_next_firm = survey.is_next_valid
         self._stage.set_sector(self.log_id, scan.sector_seq)
         self._firm_last_write(buffer, scan)
+        self._reader.reset()
+        if scan.last_entry >= 0:
+            # The newest entry is what the user reads first: no search for it.
+            self._reader.place(survey.newest, scan.sector_seq, scan.last_entry, self.next - 1)
 
     def _firm_last_write(self, buffer, scan):
         """Programs the newest frame again, the same bits, so that weak zeros become firm.
@@ -151,7 +140,7 @@ class Ring:
         if scan.last_slot >= 0:
             offset = ringframe.slot_offset(scan.last_slot)
             end = ringframe.slot_offset(scan.end)
-        self._program(self._map.active, offset, memoryview(buffer)[offset:end])
+        self.flash.program(self._map.active, offset, memoryview(buffer)[offset:end])
 
     # ---- writing
 
@@ -209,20 +198,16 @@ class Ring:
     def _clear_suspects(self):
         """Makes sure that no trace of an interrupted write can come to life later.
 
-        Page by page from the end: the head of a torn entry goes last, because it tells how
-        far the trace may reach. A cut here leaves a state that the next life clears again.
+        The head of a torn entry goes last, because it tells how far the trace may reach. A
+        cut here leaves a state that the next life clears again.
         """
         if not self._is_next_firm:
-            self._program(self._map.next_sector(), 0, memoryview(_ZEROS)[:HEADER_SIZE])
+            self.flash.zero(self._map.next_sector(), 0, HEADER_SIZE)
             self._is_next_firm = True
         if self._suspect_end == self._slot:
             return
-        end = ringframe.slot_offset(self._suspect_end)
         start = ringframe.slot_offset(self._slot)
-        while end > start:
-            page_start = max(start, (end - 1) // ringframe.PAGE_SIZE * ringframe.PAGE_SIZE)
-            self._program(self._map.active, page_start, memoryview(_ZEROS)[: end - page_start])
-            end = page_start
+        self.flash.zero(self._map.active, start, ringframe.slot_offset(self._suspect_end))
         self._slot = self._suspect_end
 
     def _open_sector(self, freed):
@@ -237,12 +222,12 @@ class Ring:
         self._map.drop_next()
         self.freed = max(self.freed, self.first)
         # Else a torn erase could leave a valid header over missing frames.
-        self._program(sector, 0, memoryview(_ZEROS)[:HEADER_SIZE])
-        self._device.ioctl(_IOCTL_ERASE, self._first_sector + sector)
+        self.flash.zero(sector, 0, HEADER_SIZE)
+        self.flash.erase(sector)
         seq = self._map.active_seq + 1
         fields = (self.sector_count, seq, self.next, freed, self.log_id, self._lost, self.note)
         ringframe.pack_header(self._header, fields)
-        self._program(sector, 0, self._header)
+        self.flash.program(sector, 0, self._header)
         self._map.advance(self.next)
         self.freed = freed
         self._slot = self._suspect_end = 0
@@ -253,11 +238,8 @@ class Ring:
         frame = self._stage.put(kind, payload, self._slot)
         # Set before the program: if it raises, these slots are suspect.
         self._suspect_end = self._slot + count
-        self._program(self._map.active, ringframe.slot_offset(self._slot), frame)
+        self.flash.program(self._map.active, ringframe.slot_offset(self._slot), frame)
         self._slot = self._suspect_end
-
-    def _program(self, sector, offset, content):
-        self._device.writeblocks(self._first_sector + sector, content, offset)
 
     # ---- reading
 
@@ -287,10 +269,6 @@ class Ring:
         """Share of the sectors that may not be overwritten, 0..1000."""
         return self.kept_sectors * 1000 // self.sector_count
 
-    def read_at(self, sector: int, offset: int, buffer) -> None:
-        """Fills *buffer* from *offset* of a sector of this ring. For readers."""
-        self._device.readblocks(self._first_sector + sector, buffer, offset)
-
     def place_of(self, index: int) -> tuple:
         """Returns (sector, its sector_seq, its first index, first index after it). For readers."""
         return self._map.place_of(index, self.next)
@@ -303,9 +281,8 @@ class Ring:
         With *first_index*, numbers go on from there, durably.
         """
         for sector in range(self.sector_count):
-            self._device.ioctl(_IOCTL_ERASE, self._first_sector + sector)
+            self.flash.erase(sector)
         self._start_blank(first_index)
-        self._reader.reset()
         self.is_open = True
         if first_index:
             self._open_sector(first_index)
@@ -313,7 +290,5 @@ class Ring:
     def wipe(self) -> None:
         """Zeroes, then erases every sector, oldest first: no secret stays, not even weakly."""
         for age in range(1, self.sector_count + 1):
-            sector = (self._map.active + age) % self.sector_count
-            for offset in range(0, SECTOR_SIZE, ringframe.PAGE_SIZE):
-                self._program(sector, offset, _ZEROS)
+            self.flash.zero((self._map.active + age) % self.sector_count, 0, SECTOR_SIZE)
         self.format()

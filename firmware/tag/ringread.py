@@ -7,8 +7,8 @@ reader looks at `first` again after its read.
 """
 
 from . import ringframe
+from .flashregion import RingError
 from .ringframe import HEADER_SIZE, SLOT_SIZE
-from .ringscan import RingError
 
 
 class Reader:
@@ -21,10 +21,14 @@ class Reader:
 
     def reset(self) -> None:
         """Forgets the position."""
-        self._sector = -1
-        self._sector_seq = 0
-        self._slot = 0
-        self._index = 0  # of the first entry at or after _slot
+        self.place(-1, 0, 0, 0)
+
+    def place(self, sector: int, sector_seq: int, slot: int, index: int) -> None:
+        """Sets the position: entry *index* is the first at or after *slot*."""
+        self._sector = sector
+        self._sector_seq = sector_seq
+        self._slot = slot
+        self._index = index
 
     def read(self, index: int) -> tuple:
         """Returns (kind, payload). Raises IndexError if the ring does not hold *index*.
@@ -37,12 +41,14 @@ class Reader:
             raise IndexError(index)
         self._seek(index)
         count = self._skip_to(index)
-        buffer = bytearray(count * SLOT_SIZE)
-        ring.read_at(self._sector, ringframe.slot_offset(self._slot), buffer)
+        buffer = self._head
+        if count > 1:
+            buffer = bytearray(count * SLOT_SIZE)
+            ring.flash.read(self._sector, ringframe.slot_offset(self._slot), buffer)
         if index < ring.first:
             raise IndexError(index)
-        place = ringframe.place(ring.log_id, self._sector_seq, self._slot)
-        if not ringframe.is_frame_intact(buffer, 0, count, place):
+        frame_place = ringframe.place(ring.log_id, self._sector_seq, self._slot)
+        if not ringframe.is_frame_intact(buffer, 0, count, frame_place):
             raise RingError("corrupt", index)
         self._slot += count
         self._index = index + 1
@@ -52,15 +58,13 @@ class Reader:
         """Goes to the start of the entry's sector, unless it lies ahead in this one."""
         sector, sector_seq, first, _ = self._ring.place_of(index)
         if (sector, sector_seq) != (self._sector, self._sector_seq) or self._index > index:
-            self._sector, self._sector_seq = sector, sector_seq
-            self._slot = 0
-            self._index = first
+            self.place(sector, sector_seq, 0, first)
 
     def _skip_to(self, index):
         """Walks frame heads up to the entry's; returns its slot count."""
         ring = self._ring
         while self._slot < ring.slot_count:
-            ring.read_at(self._sector, ringframe.slot_offset(self._slot), self._head)
+            ring.flash.read(self._sector, ringframe.slot_offset(self._slot), self._head)
             count = ringframe.frame_slots(self._head, 0, ring.entry_size_max)
             is_entry = count and ringframe.frame_kind(self._head, 0) != ringframe.KIND_FREE
             if is_entry and self._index == index:
@@ -99,7 +103,7 @@ def note_before(ring, index: int) -> tuple:
     """
     sector, _, start, _ = ring.place_of(index)
     header = bytearray(HEADER_SIZE)
-    ring.read_at(sector, 0, header)
+    ring.flash.read(sector, 0, header)
     fields = ringframe.parse_header(header)
     # A blank ring has no header yet.
     return (ring.note if fields is None else fields[6]), start

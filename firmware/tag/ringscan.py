@@ -8,13 +8,10 @@ import struct
 from array import array
 
 from . import ringframe
+from .flashregion import RingError
 from .ringframe import HEADER_SIZE, SLOT_SIZE
 
 _BLANK_SLOT = b"\xff" * SLOT_SIZE
-
-
-class RingError(Exception):
-    """The flash region must not be used; args are (reason, detail). Nothing was written."""
 
 
 class Survey:
@@ -26,8 +23,8 @@ class Survey:
     is_next_valid  the sector after the newest carries a valid header
     """
 
-    def __init__(self, read_at, sector_count: int):
-        """*read_at(sector, offset, buffer)* fills *buffer*. Raises RingError, OSError."""
+    def __init__(self, flash, sector_count: int):
+        """Reads every header of *flash*. Raises RingError, OSError."""
         self.newest = None
         self.log_id = 0
         self.is_next_valid = False
@@ -36,7 +33,7 @@ class Survey:
         is_foreign = False
         header = bytearray(HEADER_SIZE)
         for sector in range(sector_count):
-            read_at(sector, 0, header)
+            flash.read(sector, 0, header)
             fields = ringframe.parse_header(header)
             if fields is not None:
                 self._note_header(sector, fields, sector_count)
@@ -79,6 +76,7 @@ class Scan:
     entry_count  entries (free marks not counted)
     freed, note  newest values, of the header or the frames after it
     last_slot    slot of the last valid frame, -1 without one
+    last_entry   slot of the last entry, -1 without one
     end          first slot after the last valid frame
     used         first slot after the last one that a write may have touched, >= end
     """
@@ -90,6 +88,7 @@ class Scan:
         _, self.sector_seq, self.first, self.freed, self.log_id, self.lost, self.note = fields
         self.entry_count = 0
         self.last_slot = -1
+        self.last_entry = -1
         self.end = 0
         self.used = 0
         self._buffer = buffer
@@ -120,6 +119,7 @@ class Scan:
             self.freed = max(self.freed, struct.unpack("<I", mark)[0])
         else:
             self.entry_count += 1
+            self.last_entry = slot
         if kind == ringframe.KIND_NOTE:
             self.note = struct.unpack_from("<I", ringframe.frame_payload(self._buffer, offset))[0]
         self.last_slot = slot

@@ -29,8 +29,8 @@ class Nor:
 
     `log` is None or a list that takes (sector, offset, content) of every operation; content
     is None for an erase. `before_op` is None or a function called with (number, operation)
-    before each; it may raise OSError (nothing done) or return how many bytes of a program
-    still happen before OSError (-1: all of it, no error).
+    before each; it may raise OSError (nothing done) or return how many bytes of it still
+    happen before OSError (-1: all of it, no error).
     """
 
     def __init__(self, sector_count, image=None, is_encrypted=False):
@@ -91,9 +91,9 @@ class Nor:
     def _announce(self, op):
         if self.log is not None:
             self.log.append(op)
-        size = -1 if self.before_op is None else self.before_op(self.op_count, op)
-        self.op_count += 1
-        return -1 if size is None else size
+        number = self.op_count
+        self.op_count = number + 1
+        return -1 if self.before_op is None else self.before_op(number, op)
 
     def _address(self, block, offset, size):
         start = block * SECTOR_SIZE + offset

@@ -1,0 +1,405 @@
+# SPDX-License-Identifier: MIT
+"""Copies of the storage code with one guard removed: the sweeps must notice each of them.
+
+`python -m tests.power_loss.mutants` prints the table of docs/power-loss.md.
+"""
+
+import importlib
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.paths import FIRMWARE
+from tests.power_loss import scenarios, sweep
+from tests.power_loss.scenarios import Kit
+from tests.power_loss.sweep import Tally
+
+_STORES = ("ringlog", "journal", "recordlog", "statestore", "keyslots")
+_MODULES = (*_STORES, "ringframe", "ringscan", "ringstage", "ringread", "sectormap", "flashregion")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """*old* becomes *new* in *module*; *scenario* (of SCENARIOS) sees the difference.
+
+    *also*: a second change, (module, old, new), where one guard stands in two places.
+    """
+
+    name: str
+    module: str
+    old: str
+    new: str
+    scenario: str
+    also: tuple[str, str, str] | None = None
+
+
+def small(index: int) -> int:
+    return 12 if index % 3 else 9
+
+
+def mixed(index: int) -> int:
+    return (12, 9, 40, 12, 250, 17, 0, 100)[index % 8]
+
+
+def pages(index: int) -> int:
+    return (12, 700, 9, 300)[index % 4]
+
+
+def _ring(kit: Kit, count: int, size_of: Callable[[int], int], every: int, lag: int, **geometry):
+    return scenarios.RingScenario(kit, count, size_of, every, lag, **geometry)
+
+
+# Wide sectors: entries of several flash pages.
+_WIDE = {"slot_count": 94, "entry_size_max": 700, "sector_count": 3, "carry_count": 6}
+
+# name -> (kind of sweep, scenario of a kit, length of the workload)
+SCENARIOS: dict[str, tuple[str, Callable[[Kit], object]]] = {
+    "ring": ("cut", lambda kit: _ring(kit, 150, small, 5, 12)),
+    "ring, mixed sizes": ("cut", lambda kit: _ring(kit, 90, mixed, 4, 6, carry_count=2)),
+    "ring, many pages": ("cut", lambda kit: _ring(kit, 28, pages, 2, 1, **_WIDE)),
+    "ring, full": ("cut", lambda kit: _ring(kit, 120, small, 0, 0)),
+    "ring, no reserve": ("cut", lambda kit: _ring(kit, 110, small, 0, 0, reserve_slots=0)),
+    "ring, full, mixed sizes": ("cut", lambda kit: _ring(kit, 70, mixed, 0, 0)),
+    "journal and record log": ("cut", lambda kit: scenarios.PairScenario(kit, 100)),
+    "state store": ("cut", lambda kit: scenarios.StateScenario(kit, 90)),
+    "key slots": ("cut", scenarios.KeyScenario),
+    "key slots, first seed": ("cut", lambda kit: scenarios.KeyScenario(kit, has_rolls=False)),
+    "ring, twice": ("twice", lambda kit: _ring(kit, 60, small, 5, 12)),
+    "ring, mixed sizes, twice": ("twice", lambda kit: _ring(kit, 40, mixed, 4, 6)),
+    "ring, many pages, twice": ("twice", lambda kit: _ring(kit, 6, pages, 2, 1, **_WIDE)),
+    "ring, no reserve, twice": (
+        "twice",
+        lambda kit: _ring(kit, 75, small, 0, 0, reserve_slots=0),
+    ),
+    "journal and record log, twice": ("twice", lambda kit: scenarios.PairScenario(kit, 30)),
+    "state store, twice": ("twice", lambda kit: scenarios.StateScenario(kit, 60)),
+    "key slots, twice": ("twice", scenarios.KeyScenario),
+    "ring, errors": ("error", lambda kit: _ring(kit, 100, small, 5, 12)),
+    "ring, mixed sizes, errors": ("error", lambda kit: _ring(kit, 60, mixed, 4, 6)),
+    "ring, no reserve, errors": (
+        "error",
+        lambda kit: _ring(kit, 90, small, 0, 0, reserve_slots=0),
+    ),
+    "journal and record log, errors": ("error", lambda kit: scenarios.PairScenario(kit, 60)),
+    "state store, errors": ("error", lambda kit: scenarios.StateScenario(kit, 40)),
+    "key slots, errors": ("error", scenarios.KeyScenario),
+}
+
+# Second cuts: every fault at the first, the stable ones and one metastable at the second.
+_FIRST = ("none", "half", "random", "weak", "ghost", "late", "zeros", "last half")
+_SECOND = ("none", "half", "ghost", "zeros")
+
+
+def run(name: str, kit: Kit, tally: Tally, stop_at_bad: bool = False, stride: int = 3) -> None:
+    """Runs the sweep *name* of SCENARIOS on *kit*; every state goes into *tally*.
+
+    A sweep with two cuts takes every *stride*-th operation for the first of them.
+    """
+    try:
+        _run(name, kit, tally, stop_at_bad, stride)
+    except Exception as e:  # a mutant may not even get through the uncut workload
+        tally.note("workload", repr(e))
+
+
+def _run(name, kit, tally, stop_at_bad, stride):
+    kind, make = SCENARIOS[name]
+    scenario = make(kit)
+    if kind == "cut":
+        sweep.sweep(scenario, tally, stop_at_bad)
+    elif kind == "error":
+        sweep.sweep_errors(scenario, tally, stop_at_bad)
+    else:
+        sweep.sweep_twice(
+            scenario, tally, lambda number: number % stride == 0, _FIRST, _SECOND, stop_at_bad
+        )
+
+
+@contextmanager
+def mutated(mutant: Mutant) -> Iterator[Kit]:
+    """The classes under test with *mutant* applied, in a package of their own."""
+    with tempfile.TemporaryDirectory() as folder:
+        name = "mutant_" + re.sub(r"\W", "_", mutant.name)
+        package = Path(folder) / name
+        package.mkdir()
+        (package / "__init__.py").touch()
+        for module in _MODULES:
+            shutil.copy(FIRMWARE / "tag" / f"{module}.py", package)
+        for module, old, new in filter(
+            None, ((mutant.module, mutant.old, mutant.new), mutant.also)
+        ):
+            path = package / f"{module}.py"
+            source = path.read_text()
+            if source.count(old) != 1:
+                raise AssertionError(f"{mutant.name}: {source.count(old)} places to change")
+            path.write_text(source.replace(old, new))
+        sys.path.insert(0, folder)
+        try:
+            importlib.invalidate_caches()
+            yield Kit(*(importlib.import_module(f"{name}.{store}") for store in _STORES))
+        finally:
+            sys.path.remove(folder)
+            for loaded in [m for m in sys.modules if m.split(".")[0] == name]:
+                del sys.modules[loaded]
+
+
+MUTANTS = (
+    Mutant(
+        "last write not made firm",
+        "ringlog",
+        "        self.flash.program(self._map.active, offset, memoryview(buffer)[offset:end])\n",
+        "        pass\n",
+        "ring",
+    ),
+    Mutant(
+        "header not made firm",
+        "ringlog",
+        "        offset, end = 0, HEADER_SIZE\n        if scan.last_slot >= 0:",
+        "        offset, end = 0, 0\n        if scan.last_slot >= 0:",
+        "ring",
+    ),
+    Mutant(
+        "traces not zeroed",
+        "ringlog",
+        "        if self._suspect_end == self._slot:\n            return\n",
+        "        self._slot = self._suspect_end\n        return\n",
+        "ring",
+    ),
+    Mutant(
+        "blank slots trusted",
+        "ringlog",
+        "min(ringframe.page_end_slot(scan.used), self.slot_count)",
+        "scan.used",
+        "ring",
+    ),
+    Mutant(
+        "reach of a torn entry not read",
+        "ringscan",
+        "slot + max(count, 1))",
+        "slot + 1)",
+        "ring, many pages",
+    ),
+    Mutant(
+        "head of a torn entry zeroed first",
+        "flashregion",
+        """            page_start = max(start, (end - 1) // PAGE_SIZE * PAGE_SIZE)
+            self.program(sector, page_start, memoryview(_ZEROS)[: end - page_start])
+            end = page_start
+""",
+        """            page_end = min(end, (start // PAGE_SIZE + 1) * PAGE_SIZE)
+            self.program(sector, start, memoryview(_ZEROS)[: page_end - start])
+            start = page_end
+""",
+        "ring, many pages, twice",
+    ),
+    Mutant(
+        "half-open next sector trusted",
+        "ringlog",
+        "self._is_next_firm = survey.is_next_valid",
+        "self._is_next_firm = True",
+        "ring, mixed sizes",
+    ),
+    Mutant(
+        "header not invalidated before the erase",
+        "ringlog",
+        "        self.flash.zero(sector, 0, HEADER_SIZE)\n        self.flash.erase",
+        "        self.flash.erase",
+        "ring",
+    ),
+    Mutant(
+        "sector not erased",
+        "ringlog",
+        "        self.flash.erase(sector)\n        seq = self._map",
+        "        seq = self._map",
+        "ring",
+    ),
+    Mutant(
+        "unfreed entries overwritten",
+        "sectormap",
+        "return self._firsts[(self.active + 2) % self._count] <= freed",
+        "return True",
+        "ring, full",
+    ),
+    Mutant(
+        "frames not checked", "ringframe", "return crc & 0xFFFFFF == stored", "return True", "ring"
+    ),
+    Mutant(
+        "frames not bound to their place",
+        "ringframe",
+        "return struct.pack(_PLACE_FMT, log_id, sector_seq, slot)",
+        "return bytes(12)",
+        "ring, mixed sizes",
+        ("ringstage", "self._buffer[_SLOT_FIELD] = slot\n", "self._buffer[:12] = bytes(12)\n"),
+    ),
+    Mutant(
+        "header not checked",
+        "ringframe",
+        " or crc != crc32(memoryview(buffer)[: HEADER_SIZE - 4])",
+        "",
+        "ring",
+    ),
+    Mutant(
+        "freed not raised to what is left",
+        "ringlog",
+        "self.freed = max(scan.freed, self.first)",
+        "self.freed = scan.freed",
+        "ring, no reserve",
+    ),
+    Mutant(
+        "free marks not copied into headers",
+        "ringlog",
+        "fields = (self.sector_count, seq, self.next, freed,",
+        "fields = (self.sector_count, seq, self.next, 0,",
+        "ring",
+    ),
+    Mutant(
+        "no free mark in a header when slots are out",
+        "ringlog",
+        "        elif self._map.is_next_below(index):",
+        "        elif False:",
+        "ring, no reserve",
+    ),
+    Mutant(
+        "stale sectors kept",
+        "ringscan",
+        "if seq == 0 or seq != newest_seq - age or self.firsts[sector] > following:",
+        "if self.firsts[sector] > following:",
+        "ring",
+    ),
+    Mutant(
+        "failed program forgotten",
+        "ringlog",
+        "        self._suspect_end = self._slot + count\n        self.flash",
+        "        self.flash",
+        "ring, errors",
+    ),
+    Mutant(
+        "failed sector change forgotten",
+        "ringlog",
+        "        sector = self._map.next_sector()\n        self._is_next_firm = False\n",
+        "        sector = self._map.next_sector()\n",
+        "ring, mixed sizes, errors",
+    ),
+    Mutant(
+        "entries given up still shown",
+        "ringlog",
+        "        self._map.drop_next()\n",
+        "",
+        "ring, errors",
+    ),
+    Mutant(
+        "boot not repeated in headers",
+        "ringlog",
+        "self.log_id, self._lost, self.note)",
+        "self.log_id, self._lost, 0)",
+        "journal and record log",
+    ),
+    Mutant(
+        "journal not freed by the record",
+        "recordlog",
+        "    journal.free(journal_next)\n",
+        "",
+        "journal and record log",
+    ),
+    Mutant(
+        "journal freed without asking the record",
+        "recordlog",
+        "    journal.free(journal_next)\n",
+        "    journal.free(journal.next)\n",
+        "journal and record log",
+    ),
+    Mutant(
+        "state freed before it is copied",
+        "statestore",
+        "        end = ring.place_of(ring.freed)[3]\n        for index, kind, payload in "
+        "ring.entries(ring.freed, end):",
+        "        start, end = ring.freed, ring.place_of(ring.freed)[3]\n        ring.free(end)\n"
+        "        for index, kind, payload in ring.entries(start, end):",
+        "state store",
+    ),
+    Mutant(
+        "state not copied",
+        "statestore",
+        "                living[payload[0]] = ring.append(_PUT, payload)\n",
+        "                pass\n",
+        "state store",
+    ),
+    Mutant(
+        "old state read",
+        "statestore",
+        "                    indexes[payload[0]] = index\n",
+        "                    indexes.setdefault(payload[0], index)\n",
+        "state store",
+    ),
+    Mutant(
+        "two finished seeds kept",
+        "keyslots",
+        "        self._erase_lower()\n        return self.active()",
+        "        return self.active()",
+        "key slots",
+    ),
+    Mutant(
+        "torn seed kept",
+        "keyslots",
+        "                    self._erase(slot)  # torn\n",
+        "                    pass\n",
+        "key slots",
+    ),
+    Mutant(
+        "begun seed always taken",
+        "keyslots",
+        "elif is_done or public_key_of(seed) == newest_public_key:",
+        "else:\n                self._mark_done(slot)\n            if False:",
+        "key slots",
+    ),
+    Mutant(
+        "begun seed never taken",
+        "keyslots",
+        "elif is_done or public_key_of(seed) == newest_public_key:",
+        "elif is_done:",
+        "key slots",
+    ),
+    Mutant(
+        "seed not zeroed before its erase",
+        "keyslots",
+        "        self._device.writeblocks(self._sectors[slot], _ZEROS, 0)\n",
+        "",
+        "key slots",
+    ),
+    Mutant(
+        "blank-looking slot not erased",
+        "keyslots",
+        "        self._erase(slot)\n        frame = bytearray",
+        "        frame = bytearray",
+        "key slots, twice",
+    ),
+    Mutant(
+        "done mark not made firm",
+        "keyslots",
+        "            elif is_done or public_key_of(seed) == newest_public_key:\n"
+        "                # Also if it is done: the same bits again make weak ones firm.\n",
+        "            elif is_done:\n                pass\n"
+        "            elif public_key_of(seed) == newest_public_key:\n",
+        "key slots, first seed",
+    ),
+)
+
+
+def main() -> None:
+    from tests.fakes import micropython_on_cpython
+
+    micropython_on_cpython.install()
+    print("| guard removed | sweep | bad states |\n|---|---|---|")
+    for mutant in MUTANTS:
+        tally = Tally()
+        with mutated(mutant) as kit:
+            run(mutant.scenario, kit, tally, stride=1)
+        print(f"| {mutant.name} | {mutant.scenario} | {tally.bad} of {tally.states} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
