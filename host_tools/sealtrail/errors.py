@@ -5,6 +5,7 @@
     ├── EvidenceRefused             1    a rule of the record format is broken
     │   └── VerifyError                  names the rule and the first bad record
     ├── UsageError                  2    wrong arguments, unreadable or empty input
+    │   └── UnreadableEvidence           the file is empty, or ends inside an item
     ├── Incomplete                  3    valid, but not proved complete
     ├── LinkError                   4    device, radio or network failed; safe to repeat
     │   ├── DeviceError                  the tag answered, and said no
@@ -57,6 +58,17 @@ class UsageError(SealtrailError):
     """The command or its input cannot be used as it is."""
 
     exit_code = 2
+
+
+class UnreadableEvidence(UsageError):
+    """The evidence is not all there (rule R1): empty, or cut inside item *index*."""
+
+    def __init__(self, reason: str, index: int) -> None:
+        place = "" if index == 0 else f": it ends inside item {index}"
+        super().__init__(f"{reason}{place} (R1)", "Sync or copy it again.")
+        self.rule = "R1"
+        self.reason = reason
+        self.index = index
 
 
 class Incomplete(SealtrailError):

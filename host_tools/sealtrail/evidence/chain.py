@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: MIT
+"""Records in order (R7 to R16): the state a chain has, and what each record may do to it.
+
+No I/O. `ChainJudge.take` is called with one record after the other; the first that breaks
+a rule raises Refusal, and nothing it said has entered the state.
+"""
+
+import hashlib
+
+from .cose import Envelope, VerifyingKey
+from .payload import CRASH_BLOCK, END, KEY_EPOCH, UNSIGNED, Payload
+from .refusal import Refusal
+
+CLOCK_RESET = 37
+# R12: clocks of tags are trusted to 5 %; anything beyond is no drift but a contradiction.
+_DRIFT_PPM = 50_000
+
+
+class ChainJudge:
+    """The chain of one enrolment, from its certificate on."""
+
+    def __init__(self, certificate_item: bytes, public_key: bytes) -> None:
+        self._enrolled = VerifyingKey(public_key)
+        self._key = self._enrolled
+        self._keys_seen = {public_key}
+        self.head_hash = hashlib.sha256(certificate_item).digest()
+        self.count = 0
+        self.hashes: list[bytes] = []
+        # (seq of the first record a key signs, key): for attestations (R18).
+        self.epochs: list[tuple[int, VerifyingKey]] = [(0, self._enrolled)]
+        self._boot = 0
+        self._up_ms = 0
+        self._clock = _ClockBounds()
+        self._sealed_by = 0
+        self._has_ended = False
+        self._is_unsigned = False
+
+    def take(self, item: bytes, envelope: Envelope, payload: Payload) -> bytes:
+        """Judges the next record; returns its SHA-256."""
+        if not self._enrolled.allows(payload.algorithm):
+            raise Refusal("R7", "algorithm does not fit the key", f"algorithm {payload.algorithm}")
+        if payload.seq != self.count:
+            raise Refusal(
+                "R8", "sequence number out of order", f"{payload.seq} instead of {self.count}"
+            )
+        if payload.prev != self.head_hash:
+            raise Refusal("R9", "previous hash does not match", "cut, swapped or from elsewhere")
+        if self._has_ended:
+            raise Refusal("R15", "record after the end")
+        self._judge_signature(envelope, payload)
+        self._judge_time(payload)
+        self._judge_crash(payload)
+        self._judge_epoch(payload)
+        self._advance(payload)
+        self.head_hash = hashlib.sha256(item).digest()
+        self.hashes.append(self.head_hash)
+        self.count += 1
+        return self.head_hash
+
+    def key_behind(self, seq: int) -> VerifyingKey:
+        """The epoch key in force behind record *seq* (R18, statement 23)."""
+        in_force = self._enrolled
+        for first_seq, key in self.epochs:
+            if first_seq <= seq + 1:
+                in_force = key
+        return in_force
+
+    def _judge_signature(self, envelope: Envelope, payload: Payload) -> None:
+        if payload.kind == UNSIGNED:
+            if any(envelope.signature):
+                raise Refusal("R16", "unsigned block with a signature")
+            return
+        if self._is_unsigned:
+            raise Refusal("R16", "signed record after an unsigned block")
+        if not self._key.holds(envelope):
+            raise Refusal(
+                "R10", "record signature wrong", "changed after signing, or by another key"
+            )
+
+    def _judge_time(self, payload: Payload) -> None:
+        if payload.boot < self._boot:
+            raise Refusal("R11", "boot number goes back", f"{payload.boot} after {self._boot}")
+        if payload.boot == self._boot and payload.up_ms < self._up_ms:
+            raise Refusal("R11", "uptime goes back", f"{payload.up_ms} after {self._up_ms} ms")
+        has_reset = any(event.code == CLOCK_RESET for event in payload.events)
+        self._clock.take(payload, has_reset)
+
+    def _judge_crash(self, payload: Payload) -> None:
+        sealed_by = payload.sealed_by_boot
+        if payload.kind == CRASH_BLOCK:
+            assert sealed_by is not None
+            if sealed_by <= payload.boot or sealed_by < self._sealed_by:
+                raise Refusal("R13", "crash block out of place", f"sealed by boot {sealed_by}")
+        elif payload.boot < self._sealed_by:
+            raise Refusal("R13", "crash block out of place", f"boot {payload.boot} follows one")
+
+    def _judge_epoch(self, payload: Payload) -> None:
+        key = payload.next_key
+        if key is None:
+            return
+        if key in self._keys_seen:
+            raise Refusal("R14", "epoch key repeated")
+        if VerifyingKey(key).is_ed25519 != self._enrolled.is_ed25519:
+            raise Refusal("R14", "epoch key does not fit the algorithm")
+
+    def _advance(self, payload: Payload) -> None:
+        self._boot, self._up_ms = payload.boot, payload.up_ms
+        if payload.kind == CRASH_BLOCK and payload.sealed_by_boot is not None:
+            self._sealed_by = payload.sealed_by_boot
+        if payload.kind == KEY_EPOCH and payload.next_key is not None:
+            self._key = VerifyingKey(payload.next_key)
+            self._keys_seen.add(payload.next_key)
+            self.epochs.append((payload.seq + 1, self._key))
+        self._has_ended = payload.kind == END
+        self._is_unsigned = self._is_unsigned or payload.kind == UNSIGNED
+
+
+class _ClockBounds:
+    """R12: intervals of one boot must have a common time; over boots time does not go back."""
+
+    def __init__(self) -> None:
+        self._boot: int | None = None
+        self._up_ms = 0
+        self._lo_ms = 0
+        self._hi_ms: int | None = None
+        self._floor_ms = 0  # highest lower bound of all records so far
+
+    def take(self, payload: Payload, has_reset: bool) -> None:
+        if has_reset:
+            self._boot, self._floor_ms = None, 0
+        if payload.utc is None:
+            return
+        lo_s, _, width_s = payload.utc
+        lo_ms = lo_s * 1000
+        hi_ms = None if width_s is None else (lo_s + width_s) * 1000
+        contradiction = Refusal("R12", "UTC contradicts an earlier interval")
+        if hi_ms is not None and hi_ms < self._floor_ms:
+            raise contradiction
+        if self._boot == payload.boot:
+            early_ms, late_ms = self._moved(payload.up_ms)
+            if hi_ms is not None and hi_ms < early_ms:
+                raise contradiction
+            if late_ms is not None and lo_ms > late_ms:
+                raise contradiction
+            lo_ms, hi_ms = max(lo_ms, early_ms), _least(hi_ms, late_ms)
+        self._boot, self._up_ms, self._lo_ms, self._hi_ms = (
+            payload.boot,
+            payload.up_ms,
+            lo_ms,
+            hi_ms,
+        )
+        self._floor_ms = max(self._floor_ms, lo_s * 1000)
+
+    def _moved(self, up_ms: int) -> tuple[int, int | None]:
+        passed_ms = up_ms - self._up_ms
+        slack_ms = -(-passed_ms * _DRIFT_PPM // 1_000_000)
+        late_ms = None if self._hi_ms is None else self._hi_ms + passed_ms + slack_ms
+        return self._lo_ms + passed_ms - slack_ms, late_ms
+
+
+def _least(one: int | None, other: int | None) -> int | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: MIT
+"""Verifies a whole evidence file: the certificate, each item in order, then freshness.
+
+`verify_evidence` returns the verified object or raises; there is no half-verified result.
+The order of the rules is that of docs/record-format.md section 9.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..errors import UnreadableEvidence, VerifyError
+from ..model import Completeness, Freshness, TagCertificate, VerifiedEvidence
+from . import cbor_strict
+from .certificate import FleetKey, is_certificate, judge_certificate
+from .chain import ChainJudge
+from .cose import open_envelope
+from .payload import Payload, read_payload
+from .refusal import Refusal
+from .statements import ATTEST, REVOCATION, RawStatement, StatementJudge, statement_type
+from .story import Material, tell
+from .trust import Asked, KnownHead
+
+EVIDENCE_SIZE_MAX = 64 << 20
+ITEM_SIZE_MAX = 1024
+_COMMON_START = b"\xd2\x84\x43\xa1\x01\x27\xa0"
+
+
+class Trust(Protocol):
+    """What the verifier brings along (trust.TrustStore)."""
+
+    def fleet_keys(self) -> Sequence[FleetKey]: ...
+
+    def nonces(self, tid: bytes) -> Mapping[bytes, Asked]: ...
+
+    def known_head(self, tid: bytes) -> KnownHead | None: ...
+
+
+@dataclass(slots=True)
+class Judged:
+    """Everything that passed rules R1 to R20, in file order."""
+
+    certificate: TagCertificate
+    chain: ChainJudge
+    payloads: list[Payload]
+    sizes: list[int]
+    statements: list[tuple[RawStatement, str]]
+    statement_indexes: list[int]
+
+
+def verify_evidence(raw: bytes, trust: Trust) -> VerifiedEvidence:
+    """The verified content of *raw*. Pure: reads no file, no clock.
+
+    Raises VerifyError at the first rule that does not hold, UnreadableEvidence where the
+    file is empty or ends inside an item.
+    """
+    judged = judge(raw, trust.fleet_keys())
+    nonces = trust.nonces(judged.certificate.tid)
+    known = trust.known_head(judged.certificate.tid)
+    freshness = _judge_freshness(judged, nonces, known)
+    return tell(
+        Material(
+            certificate=judged.certificate,
+            payloads=judged.payloads,
+            hashes=judged.chain.hashes,
+            sizes=judged.sizes,
+            statements=judged.statements,
+            freshness=freshness,
+            nonces=nonces,
+            raw=raw,
+        )
+    )
+
+
+def judge(raw: bytes, fleet: Sequence[FleetKey]) -> Judged:
+    """Rules R1 to R20, for all items. Raises as `verify_evidence`."""
+    if not raw:
+        raise UnreadableEvidence("evidence empty", 0)
+    if len(raw) > EVIDENCE_SIZE_MAX:
+        raise VerifyError("R1", "evidence too long", 0, None, f"{len(raw)} bytes")
+    end = _item_end(raw, 0, 0)
+    item = raw[:end]
+    try:
+        if not is_certificate(item):
+            _why_no_certificate(item)
+        certificate, public_key = judge_certificate(item, fleet)
+    except Refusal as refusal:
+        raise _refused(refusal, 0, None) from None
+    judged = Judged(certificate, ChainJudge(item, public_key), [], [], [], [])
+    statements = StatementJudge(certificate.tid, judged.chain, fleet)
+    index = 1
+    while end < len(raw):
+        begin, end = end, _item_end(raw, end, index)
+        _judge_item(raw[begin:end], index, judged, statements)
+        index += 1
+    _judge_revocations(judged)
+    return judged
+
+
+def _why_no_certificate(item: bytes) -> None:
+    """Raises the Refusal of an item that cannot be the certificate."""
+    try:
+        payload = cbor_strict.decode(open_envelope(item).payload)
+    except cbor_strict.CborRefused as fault:
+        raise Refusal("R3", fault.reason) from None
+    if isinstance(payload, dict) and 0 not in payload:
+        return
+    raise Refusal("R1", "certificate missing", "the file begins with something else")
+
+
+def _judge_item(item: bytes, index: int, judged: Judged, statements: StatementJudge) -> None:
+    seq: int | None = None
+    try:
+        if _is_record(item):
+            seq = judged.chain.count
+            if judged.statements:
+                raise Refusal("R1", "record after a statement")
+            envelope = open_envelope(item)
+            payload = read_payload(envelope)
+            judged.chain.take(item, envelope, payload)
+            judged.payloads.append(payload)
+            judged.sizes.append(len(item))
+        else:
+            judged.statements.append(statements.take(item))
+            judged.statement_indexes.append(index)
+    except Refusal as refusal:
+        raise _refused(refusal, index, seq) from None
+
+
+def _is_record(item: bytes) -> bool:
+    """Section 8: everything is a record but a map whose key 0 is 16 or more."""
+    if item.startswith(_COMMON_START):
+        start = 9 if item[7] == 0x58 else 10
+        # Key 0 comes first in a sorted map, and the kinds of records take one byte.
+        if len(item) > start + 2 and item[start + 1] == 0 and item[start + 2] < 16:
+            return True
+    return statement_type(item) is None
+
+
+def _item_end(raw: bytes, offset: int, index: int) -> int:
+    """R1: where the item at *offset* ends. Raises VerifyError, UnreadableEvidence."""
+    end = _common_end(raw, offset)
+    if end is not None:
+        return end
+    window = raw[offset : offset + ITEM_SIZE_MAX]
+    try:
+        size = cbor_strict.item_end(window, 0)
+    except cbor_strict.CborRefused as fault:
+        if fault.reason != cbor_strict.TRUNCATED:
+            raise VerifyError("R1", fault.reason, index, None, "not a CBOR item") from None
+        if len(window) == ITEM_SIZE_MAX:
+            raise VerifyError("R1", "item too long", index, None, "over 1,024 bytes") from None
+        raise UnreadableEvidence("evidence cut", index) from None
+    return offset + size
+
+
+def _common_end(raw: bytes, offset: int) -> int | None:
+    """The end of an item that looks like nearly all do; None: look closer."""
+    if not raw.startswith(_COMMON_START, offset) or len(raw) < offset + 10:
+        return None
+    head = raw[offset + 7]
+    if head == 0x58 and raw[offset + 8] > 23:
+        end = offset + 9 + raw[offset + 8]
+    elif head == 0x59 and raw[offset + 8]:
+        end = offset + 10 + (raw[offset + 8] << 8 | raw[offset + 9])
+    else:
+        return None
+    is_whole = end + 66 <= min(len(raw), offset + ITEM_SIZE_MAX)
+    return end + 66 if is_whole and raw[end] == 0x58 and raw[end + 1] == 64 else None
+
+
+def _judge_revocations(judged: Judged) -> None:
+    """R20: nothing beyond the last trusted record, whatever time it claims."""
+    for (statement, _), index in zip(judged.statements, judged.statement_indexes, strict=True):
+        if statement.type == REVOCATION and statement.number(2) < judged.chain.count - 1:
+            seq = statement.number(2) + 1
+            detail = f"item {index} revokes all after record {seq - 1}"
+            raise VerifyError("R20", "record beyond the revocation", seq + 1, seq, detail)
+
+
+def _judge_freshness(
+    judged: Judged, nonces: Mapping[bytes, Asked], known: KnownHead | None
+) -> Freshness:
+    """R21. Raises VerifyError where a known head was replaced."""
+    count = judged.chain.count
+    if known is not None and known.seq >= count:
+        detail = f"ends at record {count - 1}, but record {known.seq} was seen before"
+        return Freshness(Completeness.STALE, detail)
+    if known is not None and judged.chain.hashes[known.seq] != known.sha256:
+        detail = "this verifier has seen another record of that number"
+        raise VerifyError("R21", "fork of a known head", known.seq + 1, known.seq, detail)
+    attested = [
+        one
+        for one, _ in judged.statements
+        if one.type == ATTEST and one.number(2) == count - 1 and count
+    ]
+    for one in attested:
+        asked = nonces.get(one.octets(4))
+        if asked is not None:
+            detail = f"the tag attested record {count - 1} as its last to this verifier"
+            return Freshness(
+                Completeness.PROVED, detail, asked.asked_ms, asked.answered_ms, one.number(7)
+            )
+    if attested:
+        detail = f"record {count - 1} was attested as the last, but not to this verifier"
+        return Freshness(
+            Completeness.FOREIGN_NONCE, detail, unsealed_entries=attested[0].number(7)
+        )
+    return Freshness(Completeness.UNPROVED, f"nothing attests that record {count - 1} is the last")
+
+
+def _refused(refusal: Refusal, index: int, seq: int | None) -> VerifyError:
+    detail = refusal.detail or "docs/record-format.md says how it must be"
+    return VerifyError(refusal.rule, refusal.reason, index, seq, detail)
