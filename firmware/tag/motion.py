@@ -149,6 +149,11 @@ class Motion:
         self._threshold_mg = profile.shock_mg
         self._is_armed = False
 
+    @property
+    def is_tilted(self) -> bool:
+        """Whether a tilt that was noted goes on."""
+        return self._tilt is not None and self._tilt.is_tilted
+
     def look(self) -> None:
         """One look at the chip: shock, then tilt. A silent chip is a fault, not an exception."""
         now_ms = self._uptime.now_ms()

@@ -122,6 +122,7 @@ def test_a_shock_and_a_tilt_come_from_the_chip_to_the_events() -> None:
         bench.world.sleep_ms(75_000)
         bench.motion.look()
     assert bench.notes.events[1:] == [(labels.EVENT_TILT_START, [70])]
+    assert bench.motion.is_tilted
 
 
 def test_a_box_that_is_being_carried_neither_ends_a_tilt_nor_starts_one() -> None:
