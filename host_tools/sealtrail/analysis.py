@@ -66,6 +66,13 @@ def _choose_trip(evidence: VerifiedEvidence, number: int | None) -> Trip | None:
     raise UsageError(f"trip {number} is not in this evidence", f"Trips in it: {known}.")
 
 
+def _start_after(evidence: VerifiedEvidence, trip: Trip | None) -> tuple[int, int] | None:
+    """Where the next trip begins: a trip without an end stops there."""
+    trips = list(evidence.trips)
+    index = trips.index(trip) + 1 if trip in trips else len(trips)
+    return (trips[index].start.boot, trips[index].start.up_ms) if index < len(trips) else None
+
+
 class _Analyser:
     """One pass; the intermediate results are attributes so that each step stays small."""
 
@@ -74,6 +81,7 @@ class _Analyser:
     ) -> None:
         self.evidence = evidence
         self.trip = trip
+        self.next_start = _start_after(evidence, trip)
         self.make_engine = make_engine
         self.axis = TimeAxis([*evidence.readings, *evidence.events])
         self.reasons: list[str] = []
@@ -137,8 +145,9 @@ class _Analyser:
         place = (entry.boot, entry.up_ms)
         if place < (self.trip.start.boot, self.trip.start.up_ms):
             return False
-        end = self.trip.end
-        return end is None or place <= (end.boot, end.up_ms)
+        if self.trip.end is not None:
+            return place <= (self.trip.end.boot, self.trip.end.up_ms)
+        return self.next_start is None or place < self.next_start
 
     def _make_samples(self) -> list[Sample]:
         ordered = sorted(self.readings, key=lambda r: (r.boot, r.up_ms))

@@ -22,6 +22,7 @@ __all__ = ["build_document", "evidence_path", "load_profile"]
 
 # A server takes 500 events; more of one kind than this are told by their count only.
 _OF_ONE_KIND_MAX = 100
+_TZ_MAX_MIN = 14 * 60
 _KINDS = {"installing": "AssociationEvent", "packing": "AggregationEvent"}
 # What happened at the same time is told in this order; sensor reports stand between.
 _RANKS = {"installing": 0, "packing": 1, "departing": 2, "arriving": 4, "accepting": 5}
@@ -151,7 +152,7 @@ class _Builder:
         )
 
     def _depart(self) -> None:
-        when = _step_when(self.steps[0]) if self.steps else (self.start.axis_ms, 0)
+        when = self._when(self.steps[0]) if self.steps else (self.start.axis_ms, 0)
         fields = self._shipper_event(
             "departing",
             "in_transit",
@@ -177,7 +178,15 @@ class _Builder:
         fields[own("handover")] = step.verdict
         if not step.key_known:
             fields[own("signerKey")] = "not certified"
-        self._add("accepting", number, _step_when(step), fields)
+        self._add("accepting", number, self._when(step), fields)
+
+    def _when(self, step: CustodyStep) -> tuple[int, int]:
+        """When the log says it was; the signer's own claim is shown, never relied on."""
+        tz_min = step.tz_min if abs(step.tz_min) <= _TZ_MAX_MIN else 0
+        if step.utc is not None:
+            return step.utc.mid_ms, tz_min
+        same_record = [at for at, event in self.analysis.events if event.seq == step.seq]
+        return (same_record[-1] if same_record else self.start).axis_ms, tz_min
 
     def _party(self, name: str | None, by_position: str | None) -> str:
         known = self.profile.persons.get(name) if name is not None else None
@@ -215,7 +224,7 @@ class _Builder:
         return {"deviceID": self.tag, "rawData": self.raw_data, "bizRules": self.rules}
 
     def _arrive(self, end: Moment) -> None:
-        when = _step_when(self.steps[-1]) if len(self.steps) > 1 else (end.axis_ms, 0)
+        when = self._when(self.steps[-1]) if len(self.steps) > 1 else (end.axis_ms, 0)
         fields = self._shipper_event(
             "arriving",
             "in_progress",
@@ -262,12 +271,6 @@ class _Builder:
 def _is_transfer(step: CustodyStep) -> bool:
     """Whether somebody else holds the shipper after this step."""
     return step.receiver is not None and step.verdict != "bad signature"
-
-
-def _step_when(step: CustodyStep) -> tuple[int, int]:
-    """When the log says it was; what the signer claimed only where the log has no time."""
-    unix_ms = step.utc.mid_ms if step.utc is not None else step.claimed_utc_s * 1000
-    return unix_ms, step.tz_min
 
 
 def _uncertainty(at: Moment) -> dict[str, object]:

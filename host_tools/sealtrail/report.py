@@ -86,9 +86,7 @@ def _identity(evidence: VerifiedEvidence, analysis: Analysis) -> tuple[tuple[str
     ]
     start = moment_text(analysis.start) if analysis.start else "no reading"
     end = moment_text(analysis.end) if analysis.end else _open_end(analysis)
-    trip = (
-        f"number {analysis.trip.number}, from " if analysis.trip else "none; all readings, from "
-    )
+    trip = f"number {analysis.trip.number}" if analysis.trip else "none; all readings"
     rows.append(("Trip", f"{trip}, from {start} to {end}"))
     if analysis.profile is not None:
         profile = analysis.profile

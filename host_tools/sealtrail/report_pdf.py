@@ -100,7 +100,7 @@ def _attention(paper: Paper, model: ReportModel) -> None:
     if not model.attention:
         return
     paper.ink(9.5, bold=True)
-    paper.cell(0, 5.5, "Look at as well", new_x="LMARGIN", new_y="NEXT")
+    paper.cell(0, 5.5, "Also noted", new_x="LMARGIN", new_y="NEXT")
     for line in model.attention:
         paper.ink(9)
         paper.multi_cell(
@@ -156,6 +156,8 @@ def _table(paper: Paper, table: Table) -> None:
     paper.ink(SMALL_PT + 0.5)
     paper.set_draw_color(*RULE)
     paper.set_line_width(0.15)
+    # Cells take the fill that is set now, which may be that of an icon or a shade.
+    paper.set_fill_color(255, 255, 255)
     with paper.table(
         col_widths=table.widths,
         width=WIDTH_MM,

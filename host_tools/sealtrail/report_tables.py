@@ -81,7 +81,7 @@ def excursions(analysis: Analysis) -> Table:
         Table(
             "Excursions",
             ("No.", "What was broken", "Start", "End", "Extreme", "Duration"),
-            (9, 42, 44, 44, 20, 21),
+            (8, 40, 47, 47, 20, 18),
             rows,
             "None: no temperature rule was broken." if analysis.profile else "No rules apply.",
             "From the first reading outside the limit to the first reading back inside.",

@@ -92,6 +92,16 @@ def test_an_unknown_trip_number_is_a_usage_error_that_names_the_known_ones() -> 
     assert "4" in refusal.value.hint
 
 
+def test_a_trip_that_never_ended_stops_where_the_next_one_starts() -> None:
+    evidence = shipment(replace(QUIET, with_alarms=False))
+    start = replace(evidence.trips[0].start, up_ms=90_000 + DAY_MS, content={1: 5})
+    first = replace(evidence.trips[0], end=None)
+    second = replace(evidence.trips[0], number=5, start=start)
+    both = replace(evidence, trips=(first, second))
+    assert analyse(both, 4).probes[0].reading_count == 288
+    assert analyse(both).probes[0].reading_count == 4 * 288
+
+
 def test_readings_outside_the_trip_count_for_nothing() -> None:
     evidence = shipment(QUIET)
     hot = Reading(0, 7, 1_000, None, 2_500, None, 2)

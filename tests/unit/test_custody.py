@@ -151,6 +151,15 @@ def test_each_handover_is_an_accepting_event_at_the_time_of_the_log() -> None:
     assert second["disposition"] == "in_progress"
 
 
+def test_a_claimed_time_or_zone_outside_the_world_does_not_reach_the_document() -> None:
+    evidence = shipment(QUIET)
+    odd = replace(evidence.custody[0], tz_min=99_999, claimed_utc_s=2**62, utc=None)
+    document = build(replace(evidence, custody=(odd,)))
+    (event,) = by_step(document, "accepting")
+    assert event["eventTimeZoneOffset"] == "+00:00"
+    assert event["eventTime"] == "2026-11-16T09:14:00.000Z"
+
+
 def test_who_gave_nothing_is_no_source_and_an_offer_nobody_took_is_no_handover() -> None:
     (taken,) = by_step(build(shipment(STORIES["taken without giver"])), "accepting")
     assert "sourceList" not in taken
