@@ -32,9 +32,7 @@ _NOTIFY_WAIT_MAX_MS = const(20)  # below a connection interval of 30 ms: buffers
 _NOTIFY_TRIES_MAX = const(500)  # about 10 s
 _FAREWELL_MS = const(500)  # an answer in the queue would be lost with the link
 _RADIO_PAUSE_MS = const(5_000)
-# Values of addr_mode: random static, and non-resolvable private (new at each advert).
-_ADDRESS_STATIC = const(1)
-_ADDRESS_FRESH = const(3)
+_ADDRESS_RANDOM = const(1)  # addr_mode: random static
 
 # `status`, byte 1.
 STATE_DEPOT = const(1)
@@ -75,6 +73,7 @@ class GattService:
         self._note_fault = note_fault
         self._model = model
         self._version = version
+        self._address_id = None  # the id that came with the present address
         self.is_connected = False
 
     async def run(self) -> None:
@@ -133,7 +132,7 @@ class GattService:
         else:
             advert, response = adverts.open_advert(live, access.advert_name(identifier))
             timeout_ms = min(_OPEN_REFRESH_MS, self._ids.left_ms())
-        self._choose_address(is_private)
+        self._choose_address(identifier, is_private)
         try:
             return await aioble.advertise(
                 _ADVERT_INTERVAL_US, adv_data=advert, resp_data=response, timeout_ms=timeout_ms
@@ -150,13 +149,17 @@ class GattService:
         if live.battery_pct is not None:
             self._battery.write(bytes((live.battery_pct,)))
 
-    def _choose_address(self, is_private):
-        """Private: a new address with each advert. Open: the one of this power-up.
+    def _choose_address(self, identifier, is_private):
+        """A new random address together with each new id; in the depot, the one there is.
 
+        NimBLE draws a random static address at each such call while it does not advertise.
         KNOWN LIMIT: not tried on a board; what a stack refuses is left as it is.
         """
+        if self._address_id is not None and (not is_private or self._address_id == identifier):
+            return
+        self._address_id = identifier
         try:
-            aioble.config(addr_mode=_ADDRESS_FRESH if is_private else _ADDRESS_STATIC)
+            aioble.config(addr_mode=_ADDRESS_RANDOM)
         except (OSError, ValueError):
             pass
 

@@ -25,7 +25,8 @@ from sealwire.frames import FrameError, Joiner
 from .errors import LinkError
 
 _SCAN_TIMEOUT_S = 15.0
-_CONNECT_TIMEOUT_S = 20.0
+_FRESH_SCAN_S = 2.0
+_CONNECT_TIMEOUT_S = 10.0
 _WRITE_TIMEOUT_S = 10.0
 _QUEUE_COUNT_MAX = 8192  # frames; a window of 64 records at MTU 23 is 4,100
 _WRITE_TRIES = 5
@@ -98,6 +99,8 @@ class BleakLink:
         self._arrived: asyncio.Queue[Inbound | None] = asyncio.Queue()
         self._joiner = Joiner()
         self._is_overrun = False
+        # A system's cache may show an address that the tag has left: others go first then.
+        self._unreachable: set[str] = set()
 
     async def connect(self) -> None:
         """Scans, connects, subscribes. Raises LinkError in bounded time."""
@@ -105,18 +108,33 @@ class BleakLink:
         self._arrived = asyncio.Queue(_QUEUE_COUNT_MAX + 1)
         self._is_overrun = False
         try:
-            device = await BleakScanner.find_device_by_filter(
-                self._adverts.matches, timeout=self._scan_timeout_s
-            )
+            device = await self._find()
             if device is None:
                 raise LinkError(
                     "the tag was not found on the air",
                     "Bring it nearer; check that the ticket is for this tag.",
                 )
+            self._unreachable.add(device.address)
             await self._open(device)
+            self._unreachable.clear()
         except _RADIO_ERRORS as problem:
             await self.disconnect()
             raise LinkError(f"no radio link: {_text(problem)}", "Try again.") from problem
+
+    async def _find(self) -> BLEDevice | None:
+        """An advert at a fresh address if there is one, else any advert of the tag."""
+
+        def is_fresh(device: BLEDevice, advert: AdvertisementData) -> bool:
+            is_known = device.address in self._unreachable
+            return not is_known and self._adverts.matches(device, advert)
+
+        left_s = self._scan_timeout_s
+        if self._unreachable and left_s > _FRESH_SCAN_S:
+            found = await BleakScanner.find_device_by_filter(is_fresh, _FRESH_SCAN_S)
+            if found is not None:
+                return found
+            left_s -= _FRESH_SCAN_S
+        return await BleakScanner.find_device_by_filter(self._adverts.matches, left_s)
 
     async def _open(self, device: BLEDevice) -> None:
         arrived = self._arrived

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Whole syncs over the virtual radio: the tag's firmware, aioble, ATT, unmodified bleak, store."""
 
-import asyncio
 import time
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from sealtrail.errors import AccessRefused, LinkError
 from sealtrail.evidence_store import EvidenceStore
 from sealtrail.link import AdvertFilter, BleakLink
 from sealtrail.sync import SyncOutcome, sync_tag
-from sealtrail.visitor import DockNote, Visitor, VisitorTicket
+from sealtrail.visitor import DockNote, SyncProgress, Visitor, VisitorTicket
 from sealwire import protocol
 from sealwire.access import sha256
 from tests.ble.conftest import BareTag, StartBareTag
@@ -74,10 +73,10 @@ async def test_a_sync_brings_every_record_at_the_pace_of_the_link(
 async def test_an_unpaced_link_finds_no_stall_and_no_hole(
     unpaced_bus: RadioProcess, start, tmp_path: Path
 ) -> None:
-    start(unpaced_bus, 1500)
+    start(unpaced_bus, 800)
     with EvidenceStore(tmp_path / "store", CERTIFICATE) as store:
         outcome = await sync_once(store)
-        assert list(store.records()) == expected_chain(1500)
+        assert list(store.records()) == expected_chain(800)
     assert outcome.connection_count == 1
 
 
@@ -85,25 +84,29 @@ async def test_lost_links_and_power_cuts_cost_no_record_and_double_none(
     radio_bus: RadioProcess, start, tmp_path: Path
 ) -> None:
     tag = start(radio_bus)
-    trouble: list[object] = []
 
-    async def make_trouble() -> None:
-        nonlocal tag
-        for step in range(3):
-            await asyncio.sleep(0.45)
-            if step == 1:
-                tag.kill()
-                tag = start(radio_bus)
-            else:
-                await asyncio.to_thread(radio_bus.order, "loss")
-            trouble.append(step)
+    def cut_the_power() -> None:
+        tag.kill()
+        start(radio_bus)
 
+    # (when this many records are held, this happens)
+    troubles = [
+        (40, lambda: radio_bus.order("loss")),
+        (120, cut_the_power),
+        (220, lambda: radio_bus.order("loss")),
+    ]
+
+    def make_trouble(progress: SyncProgress) -> None:
+        if troubles and progress.next_seq >= troubles[0][0]:
+            troubles.pop(0)[1]()
+
+    visitor = visitor_with()
     with EvidenceStore(tmp_path / "store", CERTIFICATE) as store:
-        troubles = asyncio.create_task(make_trouble())
-        outcome = await sync_once(store)
-        await troubles
+        outcome = await sync_tag(visitor, store, NONCE, make_trouble)
+        await visitor.close()
         assert list(store.records()) == expected_chain()
-    assert outcome.connection_count > 1
+    assert troubles == []
+    assert outcome.connection_count > 3
     assert outcome.record_count == RECORD_COUNT
 
 
@@ -113,9 +116,6 @@ async def test_commands_are_answered_while_the_stream_runs(
     start(radio_bus)
     visitor = visitor_with()
     answered = 0
-
-    async def ask(progress: object) -> None:
-        pass
 
     with EvidenceStore(tmp_path / "store", CERTIFICATE) as store:
         await visitor.connect()

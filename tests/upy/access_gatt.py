@@ -255,7 +255,7 @@ async def case_a_private_advert_carries_no_value(bench):
     advert, response = air.adverts[-1]
     assert b"\xd2\xfc" not in advert and b"\xff\xff" in response
     assert air.characteristics[protocol.STATUS_UUID].value[1] == gatt.STATE_TRIP
-    assert air.settings["addr_mode"] == 3
+    assert air.settings["addr_mode"] == 1
 
 
 async def main():
