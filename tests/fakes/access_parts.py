@@ -7,8 +7,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from sealwire import access, record, statement
+from tests.fakes import micropython_on_cpython
 from tests.paths import REPO
 
+micropython_on_cpython.install()
+# Outside pytest the name may be taken by the PyPI package that brings the interpreter.
+if not hasattr(sys.modules["micropython"], "const"):
+    sys.modules["micropython"].const = lambda value: value  # type: ignore[attr-defined]
 # The module imports its neighbour as MicroPython sees it.
 sys.path.append(str(REPO / "tests" / "upy"))
 
