@@ -130,6 +130,7 @@ class Motion:
         self._look_ms = _LOOK_MS_MAX
         self._threshold_mg = 0
         self._is_armed = False
+        self._edge = None  # made by run(): a flag cannot be made before its loop
 
     @property
     def is_tilted(self) -> bool:
@@ -148,11 +149,8 @@ class Motion:
         self._look_ms = max(_LOOK_MS_MIN, min(_LOOK_MS_MAX, hold_ms // 4))
         self._threshold_mg = profile.shock_mg
         self._is_armed = False
-
-    @property
-    def is_tilted(self) -> bool:
-        """Whether a tilt that was noted goes on."""
-        return self._tilt is not None and self._tilt.is_tilted
+        if self._edge:
+            self._edge.set()  # arm now, not at the next look
 
     def look(self) -> None:
         """One look at the chip: shock, then tilt. A silent chip is a fault, not an exception."""
@@ -171,7 +169,7 @@ class Motion:
 
     async def run(self):
         """Looks at each interrupt and at each look time, for ever."""
-        edge = asyncio.ThreadSafeFlag()
+        self._edge = edge = asyncio.ThreadSafeFlag()
         self._chip.watch(lambda pin: edge.set())
         while True:
             if self._chip.has_shock():

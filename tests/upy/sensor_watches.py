@@ -47,9 +47,11 @@ async def main():
     world.chips += [accelerometer, contact]
     uptime = Uptime(world)
     motion = Motion(LIS2DH12(I2CBus(accelerometer), 24, shock_pin), uptime, note, print)
-    motion.use(Profile)
     lid = LidWatch(Lid(lid_pin, 1), uptime, note)
     tasks = [asyncio.create_task(motion.run()), asyncio.create_task(lid.run())]
+    await asyncio.sleep_ms(60)
+    # A profile that comes while the watch waits for its next look is in force at once.
+    motion.use(Profile)
     await asyncio.sleep_ms(120)
     world.lid_open = True
     world.tick()
