@@ -83,13 +83,13 @@ def test_the_record_reader_gives_the_verdict_of_the_vector(file: Path):
     from sealtrail.evidence.cose import open_envelope
     from sealtrail.evidence.payload import read_payload
     from sealtrail.evidence.refusal import Refusal
-    from sealtrail.evidence.verify import _item_end
+    from sealtrail.evidence.verify import item_end
 
     vector = json.loads(file.read_text())
     item = bytes.fromhex(vector["input"])
     try:
         # In a file R1 comes first; here an item of another kind is for R2 to name.
-        if item.startswith(b"\xd2") and _item_end(item, 0, 1) != len(item):
+        if item.startswith(b"\xd2") and item_end(item, 0, 1) != len(item):
             raise Refusal("R3", "trailing bytes")
         read_payload(open_envelope(item))
     except (Refusal, VerifyError) as refused:

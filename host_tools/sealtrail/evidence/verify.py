@@ -78,7 +78,7 @@ def judge(raw: bytes, fleet: Sequence[FleetKey]) -> Judged:
         raise UnreadableEvidence("evidence empty", 0)
     if len(raw) > EVIDENCE_SIZE_MAX:
         raise VerifyError("R1", "evidence too long", 0, None, f"{len(raw)} bytes")
-    end = _item_end(raw, 0, 0)
+    end = item_end(raw, 0, 0)
     item = raw[:end]
     try:
         if not is_certificate(item):
@@ -90,7 +90,7 @@ def judge(raw: bytes, fleet: Sequence[FleetKey]) -> Judged:
     statements = StatementJudge(certificate.tid, judged.chain, fleet)
     index = 1
     while end < len(raw):
-        begin, end = end, _item_end(raw, end, index)
+        begin, end = end, item_end(raw, end, index)
         _judge_item(raw[begin:end], index, judged, statements)
         index += 1
     _judge_revocations(judged)
@@ -137,7 +137,7 @@ def _is_record(item: bytes) -> bool:
     return statement_type(item) is None
 
 
-def _item_end(raw: bytes, offset: int, index: int) -> int:
+def item_end(raw: bytes, offset: int, index: int) -> int:
     """R1: where the item at *offset* ends. Raises VerifyError, UnreadableEvidence."""
     end = _common_end(raw, offset)
     if end is not None:
