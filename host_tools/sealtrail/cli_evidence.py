@@ -35,8 +35,8 @@ def add_to(app: typer.Typer) -> None:
 
 def verified(session: Session, raw: bytes, fleet_pub: Path | None) -> "VerifiedEvidence":
     """The evidence in *raw*, every rule checked. Raises VerifyError, UsageError."""
-    from .trust import TrustStore
-    from .verify import verify_evidence
+    from .evidence.trust import TrustStore
+    from .evidence.verify import verify_evidence
 
     return verify_evidence(raw, TrustStore(session.home, fleet_pub))
 

@@ -133,7 +133,7 @@ def sync(
     """
     from .evidence_store import EvidenceStore
     from .sync import sync_tag
-    from .trust import TrustStore
+    from .evidence.trust import TrustStore
     from .visit import visitor_for
 
     session = session_of(context)
@@ -155,7 +155,7 @@ def sync(
                     ),
                 )
             )
-        trust.note_answer(nonce, session.clock.now_ms())
+        trust.note_answer(entry.tid, nonce, session.clock.now_ms())
         size = store.export(target)
     session.say(
         f"{entry.serial}: {outcome.record_count} new records ({outcome.size:,} B),"
