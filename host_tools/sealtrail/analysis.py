@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from itertools import groupby, pairwise
 from statistics import median_low
 
+from sealwire.labels import EVENT_ALARM_END
+
 from . import analysis_events, analysis_gaps, analysis_stats, excursion, wording
 from .analysis_axis import TimeAxis
 from .analysis_model import (
@@ -39,8 +41,10 @@ from .model import (
 
 _INTERVAL_DEFAULT_MS = 300_000
 _DIFFERENCES_SHOWN_MAX = 20
+# Two sample times, each kept to within 1 s (docs/record-format.md, RUNS).
+_TIME_SLACK_S = 2
 
-EngineFactory = Callable[[bytes, list[int] | None], excursion.Engine]
+EngineFactory = Callable[[bytes, list[int] | None, int], excursion.Engine]
 
 
 def analyse(
@@ -196,13 +200,37 @@ class _Analyser:
     def _excursions(self, end: Moment | None) -> tuple[Excursion, ...]:
         if self.trip is None or self.profile is None:
             return ()
-        encoded = self.trip.profile
-        host = excursion.replay(
-            self.samples, lambda spent_ms: self.make_engine(encoded, spent_ms), end
-        )
-        tag = excursion.alarms_of_tag([event for _, event in self.events])
-        self._note_differences(excursion.compare(host, tag))
+        tag = excursion.alarms_of_tag(self._alarm_events())
+        host = self._replay(end, 0)
+        differing = excursion.compare(host, tag)
+        # Records keep sample times to a second, the tag judged by its own finer clock. Where
+        # a rule's time was used up to the second, the replay that agrees with the tag is right.
+        for slack_s in (-_TIME_SLACK_S, _TIME_SLACK_S):
+            other = self._replay(end, slack_s) if differing else host
+            if differing and not excursion.compare(other, tag):
+                host, differing = other, []
+        self._note_differences(differing)
         return excursion.find_excursions(self.samples, self.profile, host, end)
+
+    def _replay(self, end: Moment | None, slack_s: int) -> list[excursion.Alarm]:
+        encoded = self.trip.profile if self.trip else b""
+        return excursion.replay(
+            self.samples, lambda spent_ms: self.make_engine(encoded, spent_ms, slack_s), end
+        )
+
+    def _alarm_events(self) -> list[Event]:
+        """The tag's alarms of the trip, with those it closes just after the trip's end."""
+        found = [event for _, event in self.events]
+        end = self.trip.end if self.trip else None
+        if end is not None:
+            found += [
+                event
+                for event in self.evidence.events
+                if event.code == EVENT_ALARM_END
+                and event.boot == end.boot
+                and 0 < event.up_ms - end.up_ms <= excursion.TIME_TOLERANCE_MS
+            ]
+        return found
 
     def _note_differences(self, differing: Sequence[tuple[str, excursion.Alarm]]) -> None:
         for side, alarm in differing[:_DIFFERENCES_SHOWN_MAX]:

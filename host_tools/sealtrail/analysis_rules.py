@@ -33,9 +33,17 @@ def read_profile(encoded: bytes) -> Profile:
     )
 
 
-def tag_engine(encoded: bytes, spent_ms: list[int] | None) -> Engine:
-    """The tag's alarm engine. *spent_ms*: what cumulative rules used up before a restart."""
-    engine: Engine = AlarmEngine(wire_profile.parse(encoded), spent_ms)
+def tag_engine(encoded: bytes, spent_ms: list[int] | None, slack_s: int = 0) -> Engine:
+    """The tag's alarm engine. *spent_ms*: what cumulative rules used up before a restart.
+
+    *slack_s* is added to every rule's time; a rule that acts at once keeps doing so.
+    """
+    parsed = wire_profile.parse(encoded)
+    rules = [
+        rule._replace(duration_s=max(1, rule.duration_s + slack_s)) if rule.duration_s else rule
+        for rule in parsed.rules
+    ]
+    engine: Engine = AlarmEngine(parsed._replace(rules=tuple(rules)), spent_ms)
     return engine
 
 

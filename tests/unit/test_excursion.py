@@ -142,6 +142,27 @@ def test_an_alarm_logged_a_little_after_its_sample_is_the_same_alarm() -> None:
     assert analyse(replace(evidence, events=shifted)).findings == ()
 
 
+def test_an_alarm_the_tag_closes_just_after_the_trips_end_is_the_same_alarm() -> None:
+    evidence = with_tag_alarms(trip(HIGH_AT_ONCE, [700, 900, 910]))
+    late = tuple(
+        replace(e, up_ms=e.up_ms + 300) if e.code == labels.EVENT_ALARM_END else e
+        for e in evidence.events
+    )
+    assert analyse(replace(evidence, events=late)).findings == ()
+
+
+@pytest.mark.parametrize("shift_ms", [-900, 900])
+def test_a_rules_time_used_up_to_the_second_is_judged_as_the_tag_judged_it(shift_ms: int) -> None:
+    # On the tag the tenth minute was full, or not quite; the record rounds it away.
+    evidence = trip(HIGH_FOR_10_MIN, [700] + [900] * 11 + [700, 700])
+    exact = list(evidence.readings)
+    exact[11] = replace(exact[11], up_ms=exact[11].up_ms + shift_ms)
+    on_tag = with_tag_alarms(replace(evidence, readings=tuple(exact)))
+    found = analyse(replace(on_tag, readings=evidence.readings))
+    assert found.findings == ()
+    assert len(found.excursions) == (1 if shift_ms > 0 else 0)
+
+
 @pytest.mark.parametrize("count", [25, 60])
 def test_many_differences_are_told_in_bounded_length(count: int) -> None:
     evidence = trip(HIGH_AT_ONCE, [700] * 100)
