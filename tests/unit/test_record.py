@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sealwire import cbor, labels, record
+from sealwire import blockbuilder, cbor, labels, record
 from sealwire.blockbuilder import BLOCK_FULL, EVENT_COUNT_MAX, RUN_COUNT_MAX
 
 PREV = bytes(32)
@@ -192,6 +192,40 @@ def test_the_largest_fixed_part_leaves_the_promised_room():
         )
     )
     assert size + 76 <= labels.RECORD_SIZE_MAX
+
+
+def test_worst_case_sizes_are_those_of_the_encodings():
+    # A byte string's head is 3 bytes where a run fills a record, 1 in the empty run here.
+    run = [3, -(1 << 30), (1 << 30) - 1, 1024, 1_000_007, b""]
+    assert len(cbor.encode(run)) + 2 == blockbuilder._RUN_SIZE
+    assert len(cbor.encode([-(1 << 30), 255])) == blockbuilder._EVENT_SIZE
+    utc = ((1 << 40) - 1, 4, (1 << 32) - 1)
+    largest = (1 << 32) - 1
+    payload = record.BlockBuilder().payload(
+        3, largest, PREV, largest, (1 << 48) - 1, utc, next_key=bytes(33)
+    )
+    heads = 2 * (1 + 3)  # RUNS and EVENTS, key and array
+    envelope = len(record.envelope(bytes(300), bytes(64))) - 300
+    assert len(payload) + heads + envelope <= blockbuilder._FIXED_SIZE
+
+
+def test_a_run_may_fill_a_record_to_the_brim_and_no_further():
+    block = record.BlockBuilder()
+    count = 0
+    with pytest.raises(record.RecordError, match=BLOCK_FULL):
+        for count in range(2000):
+            block.add_sample(count * 1000, (1_000_001 if count & 1 else -27_315,))
+    made = record.envelope(block.payload(0, (1 << 32) - 1, PREV, 1, count * 1000, UTC), bytes(64))
+    assert 900 < len(made) <= 1024
+    assert len(record.parse_record(made).runs[0][3]) == count == block.sample_count
+
+
+def test_the_33rd_run_is_refused_by_add_sample_too():
+    block = record.BlockBuilder(8192)
+    with pytest.raises(record.RecordError, match=BLOCK_FULL):
+        for index in range(RUN_COUNT_MAX + 1):
+            block.add_sample(index, (1,) * (1 + index % 2))
+    assert block.sample_count == RUN_COUNT_MAX
 
 
 def test_a_full_block_refuses_and_stays_as_it_was():
