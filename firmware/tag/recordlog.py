@@ -39,18 +39,21 @@ class RecordLog:
     @property
     def head_hash(self) -> bytes | None:
         """SHA-256 of the newest record; None without one. Read from flash when first asked."""
-        if self._head_hash is None and self.head_seq >= 0:
-            self._head_hash = hashlib.sha256(self.read(self.head_seq)).digest()
+        self._load_head()
         return self._head_hash
 
     @property
     def journal_next(self) -> int:
         """Journal entries below are in a record."""
-        if self._journal_next is None:
-            if self.head_seq < 0:
-                return 0
-            self._journal_next = struct.unpack_from("<I", self._ring.read(self.head_seq)[1])[0]
-        return self._journal_next
+        self._load_head()
+        return self._journal_next or 0
+
+    def _load_head(self):
+        """Reads the newest record once in a life, for both numbers that stand in it."""
+        if self._head_hash is None and self.head_seq >= 0:
+            payload = self._ring.read(self.head_seq)[1]
+            self._journal_next = struct.unpack_from("<I", payload)[0]
+            self._head_hash = hashlib.sha256(payload[_NEXT_SIZE:]).digest()
 
     @property
     def first_seq(self) -> int:

@@ -75,6 +75,8 @@ class Reader:
                 self._index += 1
             self._slot += count or 1
         self.reset()
+        if index < ring.first:
+            raise IndexError(index)
         raise RingError("corrupt", index)
 
 

@@ -224,8 +224,8 @@ def _fail_once(scenario, recording, failing, mode):
     def look(done, adjust):
         """Boots a copy of the flash as it is after the error; asks the living world too."""
         copy = nor.Nor(scenario.sector_count, image=device.memory)
-        low = adjust(recording.steps[done][1])
-        high = adjust(recording.steps[done + 1][1])
+        after = min(done + 1, len(recording.steps) - 1)
+        low, high = adjust(recording.steps[done][1]), adjust(recording.steps[after][1])
         found.append(scenario.check(scenario.open(copy), low, high))
         found.append(scenario.check(scenario.mend(worlds[0]), low, high))
 

@@ -1,0 +1,444 @@
+# SPDX-License-Identifier: MIT
+"""The ring log without power cuts: order, room, refusals, cost. Cuts: tests/power_loss."""
+
+import random
+
+import pytest
+
+from tests.fakes.nor import SECTOR_SIZE, Nor
+from tests.power_loss.scenarios import fixed_entropy
+
+
+def new_ring(device=None, sector_count=4, slot_count=20, size_max=100, reserve=3, first=0):
+    from tag.ringlog import Ring
+
+    device = device or Nor(first + sector_count)
+    return Ring(
+        device,
+        first,
+        sector_count,
+        entry_size_max=size_max,
+        reserve_slots=reserve,
+        slot_count=slot_count,
+        entropy=fixed_entropy,
+    )
+
+
+@pytest.fixture
+def device():
+    return Nor(4)
+
+
+@pytest.fixture
+def ring(device):
+    ring = new_ring(device)
+    ring.open()
+    return ring
+
+
+def fill(ring):
+    from tag.ringlog import RingFull
+
+    try:
+        while True:
+            ring.append(1, ring.next.to_bytes(4, "little"))
+    except RingFull:
+        return ring.next
+
+
+def reopened(device):
+    ring = new_ring(device)
+    ring.open()
+    return ring
+
+
+@pytest.mark.parametrize("size", [0, 1, 12, 13, 26, 27, 42, 43, 99, 100])
+def test_an_entry_of_any_size_reads_back_whole_in_one_program(ring, device, size):
+    ring.append(1, b"first")
+    device.clear_counts()
+    payload = bytes(range(size))
+    assert ring.append(3, payload) == 1
+    assert device.programs == 1
+    assert ring.read(1) == (3, payload)
+    assert reopened(device).read(1) == (3, payload)
+
+
+def test_a_payload_of_up_to_12_bytes_takes_one_slot(ring, device):
+    ring.append(1, b"")
+    device.clear_counts()
+    ring.append(1, bytes(12))
+    assert device.program_size == 16
+
+
+@pytest.mark.parametrize(("kind", "size"), [(0, 1), (7, 1), (1, 101)])
+def test_a_wrong_kind_or_size_is_refused(ring, kind, size):
+    with pytest.raises(ValueError):
+        ring.append(kind, bytes(size))
+
+
+def test_an_entry_size_beyond_a_sector_is_refused():
+    with pytest.raises(ValueError):
+        new_ring(size_max=400)
+
+
+def test_free_marks_are_not_counted_as_entries(ring, device):
+    ring.append(1, b"a")
+    ring.free(1)
+    assert ring.append(1, b"b") == 1
+    again = reopened(device)
+    assert [i for i, _, _ in again.entries()] == [0, 1]
+    assert (again.next, again.freed) == (2, 1)
+
+
+def test_free_is_idempotent_and_never_moves_back(ring, device):
+    for _ in range(5):
+        ring.append(1, b"x")
+    ring.free(3)
+    device.clear_counts()
+    ring.free(3)
+    ring.free(1)
+    assert (ring.freed, device.programs) == (3, 0)
+
+
+def test_freeing_what_does_not_exist_is_refused(ring):
+    with pytest.raises(ValueError):
+        ring.free(1)
+
+
+def test_a_full_ring_refuses_and_keeps_everything(ring, device):
+    count = fill(ring)
+    again = reopened(device)
+    assert [i for i, _, _ in again.entries()] == list(range(count))
+    assert again.fill_permille == ring.fill_permille == 1000
+
+
+def test_a_full_ring_takes_the_mark_that_frees_a_sector_and_goes_on(ring):
+    count = fill(ring)
+    ring.free(20)
+    for more in range(10):
+        assert ring.append(1, b"more") == count + more
+    assert ring.first == 20
+
+
+def test_the_reserve_takes_marks_that_free_no_sector(ring, device):
+    fill(ring)
+    for index in (1, 2, 3):
+        ring.free(index)
+    assert reopened(device).freed == 3
+
+
+@pytest.mark.parametrize("reserve", [0, 3])
+def test_when_all_slots_are_out_a_mark_that_frees_a_sector_goes_into_a_header(reserve):
+    from tag.ringlog import RingFull
+
+    device = Nor(4)
+    ring = new_ring(device, reserve=reserve)
+    ring.open()
+    fill(ring)
+    with pytest.raises(RingFull):
+        for index in range(1, 10):
+            ring.free(index)
+    ring.free(25)
+    assert reopened(device).freed == 25
+    ring.append(1, b"goes on")
+
+
+def test_sectors_are_reused_oldest_first_with_even_wear(device, ring):
+    for index in range(1000):
+        ring.append(1, b"x")
+        if index % 10 == 9:
+            ring.free(index)
+    assert max(device.erases_of) - min(device.erases_of) <= 1
+    assert device.violations == 0
+
+
+def test_fill_counts_sectors_that_may_not_be_overwritten(ring):
+    assert ring.fill_permille == 0
+    for _ in range(30):
+        ring.append(1, b"x")
+    assert ring.fill_permille == 500
+    ring.free(20)
+    assert ring.fill_permille == 250
+    ring.free(30)
+    assert ring.fill_permille == 0
+
+
+def test_an_index_that_is_not_held_is_an_index_error(ring):
+    ring.append(1, b"x")
+    for index in (-1, 1, 99):
+        with pytest.raises(IndexError):
+            ring.read(index)
+
+
+def test_entries_can_be_read_in_any_order(ring):
+    for index in range(60):
+        ring.append(1, bytes([index]))
+    order = list(range(60))
+    random.Random(1).shuffle(order)
+    assert [ring.read(i)[1][0] for i in order] == order
+
+
+def test_reading_on_costs_one_read_an_entry(ring, device):
+    for index in range(15):
+        ring.append(1, bytes([index]))
+    device.clear_counts()
+    assert len(list(ring.entries())) == 15
+    assert device.reads == 15
+
+
+# ---- opening
+
+
+def test_a_blank_device_opens_empty_and_stays_blank(device):
+    ring = reopened(device)
+    assert (ring.next, list(ring.entries())) == (0, [])
+    assert device.op_count == 0
+
+
+def test_boots_that_append_nothing_leave_flash_byte_identical(ring, device):
+    for _ in range(25):
+        ring.append(1, b"x")
+    device.memory[3 * 4096 - 1] = 0  # dirt in a sector's unused end
+    before = bytes(device.memory)
+    for _ in range(1000):
+        reopened(device)
+    assert bytes(device.memory) == before
+    assert device.violations == 0
+
+
+def test_opening_with_a_torn_tail_leaves_flash_byte_identical_too(ring, device):
+    for _ in range(5):
+        ring.append(1, b"x")
+    device.writeblocks(0, b"\x1c" + b"torn" * 3 + b"\x00\x00\x00", 32 + 5 * 16)
+    before = bytes(device.memory)
+    assert reopened(device).next == 5
+    assert bytes(device.memory) == before
+
+
+def test_a_log_has_a_random_id_of_its_own():
+    import os
+
+    from tag.ringlog import Ring
+
+    ids = set()
+    for _ in range(3):
+        ring = Ring(Nor(3), 0, 3, entry_size_max=50, reserve_slots=0, entropy=os.urandom)
+        ring.open()
+        ids.add(ring.log_id)
+    assert len(ids) == 3
+
+
+def refusal(device, **geometry):
+    from tag.ringlog import RingError
+
+    ring = new_ring(device, **geometry)
+    before = bytes(device.memory)
+    with pytest.raises(RingError) as caught:
+        ring.open()
+    assert bytes(device.memory) == before
+    assert not ring.is_open
+    return caught.value.args[0]
+
+
+def test_an_encrypted_partition_is_refused():
+    assert refusal(Nor(4, is_encrypted=True)) == "encrypted"
+
+
+def test_a_partition_that_is_too_small_is_refused():
+    assert refusal(Nor(3), sector_count=4) == "too small"
+
+
+def test_a_foreign_partition_is_refused():
+    littlefs = b"\x01\x00\x00\x00\xf0\x0f\xff\xf7littlefs".ljust(SECTOR_SIZE, b"\xff")
+    assert refusal(Nor(4, image=littlefs * 4)) == "foreign"
+
+
+def test_a_log_of_another_size_is_refused():
+    device = Nor(6)
+    ring = new_ring(device, sector_count=4)
+    ring.open()
+    ring.append(1, b"x")
+    assert refusal(device, sector_count=6) == "geometry"
+
+
+def test_two_logs_mixed_are_refused():
+    one, two = Nor(4), Nor(4)
+    for device, log_id in ((one, b"aaaa"), (two, b"bbbb")):
+        ring = new_ring(device)
+        ring._entropy = lambda size, log_id=log_id: log_id
+        ring.open()
+        for _ in range(50):
+            ring.append(1, b"x")
+    mixed = bytes(one.memory[:SECTOR_SIZE]) + bytes(two.memory[SECTOR_SIZE:])
+    assert refusal(Nor(4, image=mixed)) == "mixed logs"
+
+
+def test_random_content_never_crashes_and_never_invents_an_entry():
+    from tag.ringlog import RingError
+
+    dice = random.Random(3)
+    for _ in range(200):
+        device = Nor(4, image=dice.randbytes(4 * SECTOR_SIZE))
+        with pytest.raises(RingError):
+            new_ring(device).open()
+
+
+def test_random_damage_to_a_log_never_crashes_and_never_invents_an_entry(ring, device):
+    from tag.ringlog import RingError
+
+    for index in range(55):
+        ring.append(1, index.to_bytes(4, "little"))
+    image = bytes(device.memory)
+    dice = random.Random(4)
+    for _ in range(300):
+        damaged = bytearray(image)
+        for _ in range(dice.randint(1, 60)):
+            at = dice.randrange(4) * SECTOR_SIZE + dice.randrange(352)
+            damaged[at] = dice.randrange(256)
+        again = new_ring(Nor(4, image=damaged))
+        try:
+            again.open()
+            for _, _, payload in again.entries():
+                assert int.from_bytes(payload, "little") < 55
+        except RingError:
+            pass
+
+
+def test_format_begins_a_new_log(ring, device):
+    fill(ring)
+    ring.format()
+    assert (ring.next, list(ring.entries())) == (0, [])
+    assert ring.append(1, b"x") == 0
+    assert reopened(device).next == 1
+
+
+def test_format_makes_a_foreign_partition_usable():
+    device = Nor(4, image=random.Random(5).randbytes(4 * SECTOR_SIZE))
+    ring = new_ring(device)
+    ring.format()
+    ring.append(1, b"x")
+    assert reopened(device).read(0) == (1, b"x")
+
+
+def test_format_can_go_on_with_the_numbers(ring, device):
+    ring.format(first_index=500)
+    assert reopened(device).next == 500
+    assert ring.append(1, b"x") == 500
+    assert [i for i, _, _ in reopened(device).entries()] == [500]
+
+
+def test_wipe_leaves_no_byte_and_zeroes_before_it_erases(ring, device):
+    fill(ring)
+    device.log = []
+    ring.wipe()
+    assert bytes(device.memory) == b"\xff" * len(device.memory)
+    zeroed = {op[0] for op in device.log if op[2] is not None}
+    first_erase = next(i for i, op in enumerate(device.log) if op[2] is None)
+    assert zeroed == {0, 1, 2, 3}
+    assert all(op[2] is None for op in device.log[first_erase:])
+
+
+# ---- readers while the ring goes on
+
+
+class BusyNor(Nor):
+    """Lets *meanwhile* run before every read, as another task might."""
+
+    meanwhile = None
+
+    def readblocks(self, block, buffer, offset=0):
+        action, self.meanwhile = self.meanwhile, None
+        if action and action() != "once":
+            self.meanwhile = action
+        super().readblocks(block, buffer, offset)
+
+
+@pytest.mark.parametrize("pace", [1, 2, 5, 9])
+def test_a_reader_never_sees_torn_or_wrong_entries_while_the_ring_goes_round(pace):
+    device = BusyNor(4)
+    ring = new_ring(device)
+    ring.open()
+    fill(ring)
+    ring.free(ring.next - 12)
+
+    def go_on():
+        for _ in range(pace):
+            index = ring.append(1, ring.next.to_bytes(4, "little"))
+            ring.free(index - 12)
+
+    seen = []
+    reading = ring.entries()
+    device.meanwhile = go_on
+    for index, _, payload in reading:
+        assert int.from_bytes(payload, "little") == index
+        seen.append(index)
+    assert seen == sorted(set(seen))
+
+
+def test_a_search_through_a_sector_that_is_just_reused_ends_in_an_index_error():
+    device = BusyNor(4)
+    ring = new_ring(device)
+    ring.open()
+    fill(ring)
+    ring.free(20)
+
+    def reuse():
+        while ring.first == 0:
+            ring.append(1, b"x")
+        return "once"
+
+    device.meanwhile = reuse
+    with pytest.raises(IndexError):
+        ring.read(15)
+
+
+def test_an_entry_overwritten_under_the_reader_is_a_step_in_the_index(ring):
+    fill(ring)
+    reading = ring.entries()
+    assert next(reading)[0] == 0
+    ring.free(45)
+    for _ in range(30):
+        ring.append(1, b"x")
+    assert next(reading)[0] == ring.first > 1
+
+
+# ---- cost at real size, 2 MB
+
+
+def open_real_pair(device):
+    from tag.journal import Journal
+    from tag.recordlog import RecordLog
+    from tag.ringlog import Ring
+
+    journal = Journal(Ring(device, 0, 16, entry_size_max=768, reserve_slots=24))
+    records = RecordLog(Ring(device, 16, 496, entry_size_max=1100, reserve_slots=24))
+    journal.open()
+    records.open()
+    return journal, records
+
+
+def test_both_logs_of_2_mb_recover_full_within_530_reads_33_kb_and_4_programs():
+    from tag.recordlog import recover_pair
+    from tag.ringlog import RingFull
+
+    device = Nor(512)
+    journal, records = open_real_pair(device)
+    journal.append_boot(1, 0)
+    record = bytes(213)
+    for number in range(64 * 14):
+        journal.append_sample(number, [-19600, 2000])
+    journal.free(journal.next)
+    with pytest.raises(RingFull):
+        while True:
+            records.append(record, journal.next)
+    with pytest.raises(RingFull):
+        while True:
+            journal.append_sample(1, [-19600, 2000])
+    device.clear_counts()
+    journal, records = open_real_pair(device)
+    recover_pair(journal, records)
+    assert len(records.head_hash) == 32
+    assert device.reads <= 530
+    assert device.read_size <= 33_000
+    assert (device.programs, device.erases) == (2, 0)
+    assert journal.fill_permille == records.fill_permille == 1000
