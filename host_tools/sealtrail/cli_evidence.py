@@ -210,7 +210,9 @@ def upload(
     auth = _auth(user, password_file, token_file)
     session.home.make(session.home.root)
     with session.progress("uploading"):
-        result = deliver(session.home.outbox, url, raw, proof, auth)
+        # People paste the capture interface's own address; the client adds that part.
+        server = url.rstrip("/").removesuffix("/capture")
+        result = deliver(session.home.outbox, server, raw, proof, auth)
     session.say(f"{document}: {result.event_count} events stored by {one_line(result.server)}")
     session.say(f"evidence: {one_line(result.evidence_url)}")
     session.answer(

@@ -200,7 +200,7 @@ def test_full_disk_behind_stdout_is_six() -> None:
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": PATHS},
+            env={**os.environ, "PYTHONPATH": PATHS, "PYTHONUNBUFFERED": ""},
             check=False,
         )
     assert done.returncode == 6 and done.stderr.count("\n") == 1
@@ -215,7 +215,7 @@ def test_reader_that_went_away_ends_quietly() -> None:
         stdout=writing,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": PATHS},
+        env={**os.environ, "PYTHONPATH": PATHS, "PYTHONUNBUFFERED": ""},
         check=False,
     )
     os.close(writing)
