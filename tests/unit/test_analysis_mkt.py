@@ -40,7 +40,10 @@ def test_nothing_to_average_is_refused() -> None:
 def test_a_window_is_hotter_than_the_whole_when_the_heat_came_at_once() -> None:
     points = [(n * HOUR_MS, 5.0 if n < 100 else 15.0, float(HOUR_MS)) for n in range(110)]
     whole = mkt.mean_kinetic_c([(temp, weight) for _, temp, weight in points])
-    assert mkt.worst_window_c(points, 24 * HOUR_MS) > whole
+    # The hottest 24 h: fourteen hours at 5 C, then the ten at 15 C.
+    hottest = mkt.mean_kinetic_c([(5.0, 14), (15.0, 10)])
+    assert mkt.worst_window_c(points, 24 * HOUR_MS) == pytest.approx(hottest, abs=1e-9)
+    assert hottest > whole
     assert mkt.worst_window_c(points, 1_000 * HOUR_MS) == pytest.approx(whole, abs=1e-9)
 
 

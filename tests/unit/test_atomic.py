@@ -37,6 +37,27 @@ def test_a_missing_folder_is_a_storage_error(tmp_path: Path) -> None:
         atomic.write_bytes(tmp_path / "no" / "a.bin", b"x")
 
 
+def test_the_bytes_reach_the_disk_before_the_name_and_the_name_before_the_return(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    real_fsync, real_replace = os.fsync, os.replace
+
+    def fsync(descriptor: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        steps.append("flush folder" if is_folder else "flush bytes")
+        real_fsync(descriptor)
+
+    def replace(source: Path, target: Path) -> None:
+        steps.append("rename")
+        real_replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    atomic.write_bytes(tmp_path / "a.bin", b"one")
+    assert steps == ["flush bytes", "rename", "flush folder"]
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this system")
 def test_a_full_disk_is_a_storage_error_and_leaves_no_temporary_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
