@@ -78,13 +78,14 @@ class Story:
             trip = ("--trip", TRIP) if role == "courier" else ()
             self._tool.run(*_issue(role, name), *trip)
         self._tool.run(*_issue("qa", "Receiving QA"))
-        self._visit("cell-lab", "trip", "start", "--trip", TRIP, "--profile", PROFILE)
+        arm = ("--trip", TRIP, "--coi", CHAIN_OF_IDENTITY, "--profile", PROFILE)
+        self._visit("cell-lab", "trip", "start", *arm)
         self._hand_over("cell-lab", "ann", "Cell lab, dock 2")
 
     def _road(self) -> None:
         self._chapter("3  On the road: five days in seconds, a courier's sync, a power cut")
         self._advance_to(self._times.handover_s)
-        self._visit("ann", "sync")
+        self._visit("ann", "sync", "-o", str(self._out / "work" / "ann.seal"))
         self._hand_over("ann", "bob", "Depot Frankfurt")
         self._advance_to(self._times.power_cut_s)
         self._cut_power_during_a_write()
@@ -174,7 +175,7 @@ class Story:
         """Waits until the provisioned tag has begun to log."""
         deadline = time.monotonic() + _BOOT_TIMEOUT_S
         while time.monotonic() < deadline:
-            if self._stage.board.status()["flash"]["regions"]["log"]["programs"] > 0:
+            if self._stage.board.status()["flash"]["log"]["programs"] > 0:
                 return
             time.sleep(0.1)
         raise StoryError("the tag did not begin to log after provisioning")

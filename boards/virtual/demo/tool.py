@@ -2,6 +2,7 @@
 """Runs the `sealtrail` command as a person would, and shows what was typed and answered."""
 
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -9,6 +10,9 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
+
+
+_QUIET_WIDTH = 100
 
 
 class StoryError(Exception):
@@ -21,6 +25,7 @@ class Tool:
     def __init__(self, console: Console, home: Path, passphrase_file: Path, work: Path) -> None:
         self._console = console
         self._work = work
+        self.home = home
         self._environment = {
             **os.environ,
             "SEALTRAIL_HOME": str(home),
@@ -40,7 +45,9 @@ class Tool:
 
     def run(self, *args: str, expect: int = 0, quiet: bool = False) -> str:
         """Runs one command; returns its standard output. Raises StoryError on another exit."""
-        self._console.print(f"[bold cyan]$ sealtrail {escape(' '.join(args))}[/]")
+        self._console.print(
+            f"[bold cyan]$ sealtrail {escape(shlex.join(args))}[/]", soft_wrap=True
+        )
         begun = time.monotonic()
         done = subprocess.run(
             [sys.executable, "-m", "sealtrail", *args],
@@ -64,6 +71,7 @@ class Tool:
     def _show(self, text: str, quiet: bool) -> None:
         lines = text.rstrip().splitlines()
         for line in lines[:3] if quiet else lines:
-            self._console.print(f"  {line}", markup=False, highlight=False)
+            shown = line[:_QUIET_WIDTH] + " ..." if quiet and len(line) > _QUIET_WIDTH else line
+            self._console.print(f"  {shown}", markup=False, highlight=False, soft_wrap=True)
         if quiet and len(lines) > 3:
             self._console.print(f"  [dim]... {len(lines) - 3} more lines[/]")
