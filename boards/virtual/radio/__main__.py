@@ -67,7 +67,7 @@ async def _serve(options: argparse.Namespace) -> None:
     await radio.start(tuple(options.hci_pty))
     print("radio up", os.environ.get("DBUS_SYSTEM_BUS_ADDRESS") or "-", flush=True)
     await asked_to_end.wait()
-    radio.close()
+    await radio.close()
 
 
 def main(arguments: list[str] | None = None) -> int:

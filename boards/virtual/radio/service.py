@@ -4,6 +4,7 @@
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 from boards.virtual.radio.air import Air
 from boards.virtual.radio.bluez import BlueZ
@@ -12,6 +13,7 @@ from boards.virtual.radio.controller import Pace, new_node
 from boards.virtual.radio.hci_pty import HciPty
 from boards.virtual.radio.tag_port import TagPort
 
+_CLOSE_TIMEOUT_S = 1
 _CENTRAL_MAC = "C0:00:00:00:00:01"
 
 
@@ -25,6 +27,7 @@ class Radio:
         self.tags: dict[str, TagPort] = {}
         self._socket = radio_socket
         self._servers: list[asyncio.Server] = []
+        self._serving: set[asyncio.Task[Any]] = set()
         self._ptys: list[HciPty] = []
 
     async def start(self, hci_ptys: tuple[str, ...] = ()) -> None:
@@ -45,7 +48,15 @@ class Radio:
             await BlueZ(device).start()
 
     async def _tag(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await TagPort(self, reader, writer).run()
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        try:
+            await TagPort(self, reader, writer).run()
+        except asyncio.CancelledError:
+            pass  # close() ends it: the radio goes off, and a tag hears that by itself
+        finally:
+            self._serving.discard(task)
 
     def bury_old(self, mac: str) -> None:
         """A tag registers: whatever link its life before still holds ends now."""
@@ -62,10 +73,16 @@ class Radio:
         for pty in self._ptys:
             pty.controller.pace = pace
 
-    def close(self) -> None:
-        """Removes what lies in the file system."""
+    async def close(self) -> None:
+        """Lets go of every tag and removes what lies in the file system."""
         for server in self._servers:
             server.close()
+        for task in self._serving:
+            task.cancel()
+        # wait_for() of Python 3.11 can swallow a cancel (an answer that is just there);
+        # asyncio.run() then gives the second one.
+        if self._serving:
+            await asyncio.wait(self._serving, timeout=_CLOSE_TIMEOUT_S)
         for pty in self._ptys:
             pty.close()
         self._remove_sockets()
