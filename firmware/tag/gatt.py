@@ -174,8 +174,9 @@ class GattService:
             await self._read(link)
         except (aioble.DeviceDisconnectedError, aioble.GattError, asyncio.TimeoutError):
             pass  # Normal: the visitor resumes from the first record it does not hold.
-        except OSError as error:
-            self._note_fault(faults.SESSION, "session: %s" % error)
+        except Exception as error:
+            # Flash, or a fault of ours: it ends this visit and nothing else.
+            self._note_fault(faults.SESSION, "session: %r" % error)
         finally:
             pump.cancel()
             self.is_connected = False
@@ -218,9 +219,9 @@ class GattService:
             try:
                 while await self._send_bulk(link):
                     await asyncio.sleep_ms(0)  # readings, buttons and commands come between
-            except (OSError, frames.FrameError) as error:
+            except Exception as error:
                 # The stream ends; the visitor hears nothing more and asks again.
-                self._note_fault(faults.SESSION, "stream: %s" % error)
+                self._note_fault(faults.SESSION, "stream: %r" % error)
 
     async def _send_bulk(self, link) -> bool:
         async with link.air:

@@ -271,6 +271,11 @@ class AccessSession:
         if self._stream.is_new or first_seq > self._recorder.head()[0]:
             self._recorder.seal_open_block()
         head_seq, head_hash = self._recorder.head()
+        if first_seq <= head_seq:
+            try:
+                self._recorder.records.read(first_seq)
+            except IndexError:
+                return BAD_STATE, b""  # receipted and overwritten; see "later versions"
         self._stream.begin(first_seq, credit, head_seq)
         return OK, (head_seq & 0xFFFFFFFF).to_bytes(4, "big") + head_hash
 

@@ -98,9 +98,9 @@ class Visitor(VisitorSession):
                 host.tick(self._now_ms())
                 sync_number = await self._say_for(host, sync_number)
                 is_quiet = not await self._feed(host, sync_number)
-                if host.ready_count and (
-                    is_quiet or host.ready_count >= _BATCH_COUNT or host.state == "DONE"
-                ):
+                # Kept before anything is said that tells the tag what is held.
+                is_due = is_quiet or host.state != "RECEIVING"
+                if host.ready_count and (is_due or host.ready_count >= _BATCH_COUNT):
                     done = self._keep(host, store, done)
                     if progress is not None:
                         progress(done)

@@ -130,6 +130,16 @@ def test_the_last_record_is_confirmed_by_the_head_in_the_reply():
     assert host.take_records() == [CHAIN[9]]
 
 
+def test_a_flipped_bit_in_the_last_record_is_asked_for_again():
+    host = asked(9, sync.sha256(CHAIN[8]))
+    host.on_reply(OK, reply(CHAIN), 1)
+    flipped = bytearray(CHAIN[9])
+    flipped[100] ^= 4
+    host.on_bulk(0, bytes(flipped), 2)
+    assert host.take_records() == []
+    assert host.take_command() == (SYNC, pack_sync(9, 8))
+
+
 def test_a_flipped_bit_on_the_air_is_asked_for_again_not_stored():
     host = asked(0, sync.sha256(CERTIFICATE))
     host.on_reply(OK, reply(CHAIN), 1)
@@ -157,8 +167,8 @@ def test_a_link_that_stays_broken_ends_with_the_name_of_the_record():
 def test_a_missing_frame_is_seen_by_its_number_and_asked_for_again():
     host = asked(0, sync.sha256(CERTIFICATE))
     host.on_reply(OK, reply(CHAIN), 1)
-    host.on_bulk(0, CHAIN[0], 2)
-    host.on_bulk(2, CHAIN[2], 3)
+    host.on_bulk(0, CHAIN[0][:100], 2)
+    host.on_bulk(2, CHAIN[0][150:160], 3)  # still looks like the middle of a record
     assert host.take_command() == (SYNC, pack_sync(0, 8))
 
 
