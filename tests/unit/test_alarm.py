@@ -39,6 +39,12 @@ def test_a_spent_budget_survives_a_reboot():
     assert events == [(labels.EVENT_ALARM_START, [4, 0, 900])]
 
 
+def test_a_budget_spent_before_a_reboot_alarms_with_the_next_excursion_not_before():
+    engine = _engine((4, 0, labels.RULE_ABOVE_TOTAL, 800, 180, 0), spent_ms=[180_000])
+    assert engine.sample(0, [700]) == []
+    assert engine.sample(MINUTE_MS, [900]) == [(labels.EVENT_ALARM_START, [4, 0, 900])]
+
+
 def test_nothing_happens_twice_at_the_end_of_a_trip():
     engine = _engine((1, 0, labels.RULE_ABOVE, 800, 0, 0), (2, 0, labels.RULE_BELOW, 200, 0, 0))
     engine.sample(0, [900])

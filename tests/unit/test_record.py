@@ -275,6 +275,16 @@ def test_event_data_that_is_no_cbor_value_is_refused_and_leaves_nothing():
     assert block.is_empty
 
 
+def test_a_refused_event_leaves_no_bytes_for_the_next_one():
+    block = record.BlockBuilder()
+    with pytest.raises(cbor.CborError):
+        block.add_event(0, labels.EVENT_CLAIM, [1, None])
+    with pytest.raises(record.RecordError):
+        block.add_event(0, labels.EVENT_CLAIM, cbor.encode(bytes(830)))
+    block.add_event(0, labels.EVENT_BATTERY_LOW, [3000])
+    assert _sealed(block, 0).events == ((0, labels.EVENT_BATTERY_LOW, [3000]),)
+
+
 def test_signed_bytes_are_those_of_rfc_9052():
     protected, payload = b"\xa1\x01\x27", b"x" * 300
     parts = record.sig_structure_parts(protected, payload)

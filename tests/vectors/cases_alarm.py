@@ -133,6 +133,27 @@ CASES: dict[str, _Case] = {
         None,
         [[2 * _MIN, _START, [3, 0, 900]], [6 * _MIN, _END, [3, 0, 900, 3 * _MIN, 1]]],
     ),
+    "probe_lost_twice_shortly": (
+        "Each loss is measured by itself: two short ones are not a long one.",
+        [[3, 0, 2, 800, 120, 0]],
+        _minutes(900, 900, 900, _OPEN, 900, _OPEN, _OPEN, 700),
+        None,
+        [[2 * _MIN, _START, [3, 0, 900]], [7 * _MIN, _END, [3, 0, 900, 7 * _MIN, 0]]],
+    ),
+    "cumulative_spent_at_the_loss": (
+        "The minute before the loss counts, and is known when the loss is.",
+        [[4, 0, 4, 800, 60, 0]],
+        _minutes(900, _OPEN),
+        None,
+        [[1 * _MIN, _START, [4, 0, 900]]],
+    ),
+    "cumulative_with_hysteresis": (
+        "An excursion counts until it ends, between limit and hysteresis too.",
+        [[4, 0, 4, 800, 180, 50]],
+        _minutes(900, 760, 760, 750),
+        None,
+        [[3 * _MIN, _START, [4, 0, 900]]],
+    ),
     "probe_back_too_late": (
         "The probe comes back above the limit after too long: close, and begin anew.",
         [[1, 0, 0, 800, 0, 0]],

@@ -203,6 +203,13 @@ def contents() -> dict[str, _Case]:
         "event_data_not_wanted": ("LID_OPEN has none.", _event(0, 2, []), data_),
         "event_shock_axis_3": ("Axes are 0 to 2.", _event(0, 4, [2500, 3, 1]), data_),
         "event_boot_text_33": ("Version too long.", _event(0, 1, [0, "v" * 33]), data_),
+        "event_data_one_more": ("LID_CLOSED has [open_ms].", _event(0, 3, [1, 2]), data_),
+        "event_data_one_less": ("SHOCK has three.", _event(0, 4, [2500, 2]), data_),
+        "event_trip_key_4": (
+            "TRIP has keys 1 to 3.",
+            _event(0, 30, {1: 7, 2: bytes(32), 3: b"p", 4: 0}),
+            data_,
+        ),
         "event_trip_array": ("TRIP has a map.", _event(0, 30, [1]), data_),
         "event_session_holder": ("8 bytes.", _event(0, 40, [1, bytes(7), 2, 1]), data_),
     }
