@@ -99,10 +99,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _end("interrupted", "", _INTERRUPTED)
     except BrokenPipeError:
-        return _silenced()
+        _drop_stdout()  # the reader has gone: nothing can be said
+        return StorageError.exit_code
     except SealtrailError as problem:
         return _end(problem.message, problem.hint, problem.exit_code)
     except OSError as problem:
+        _drop_stdout()  # if it was stdout that failed, Python would try it again at exit
         known = _classified(problem)
         return _end(known.message, known.hint, known.exit_code)
     except Exception as problem:  # the last resort: nothing else stands above this
@@ -164,11 +166,13 @@ def _end(message: str, hint: str, code: int) -> int:
     return code
 
 
-def _silenced() -> int:
-    # The reader has gone: nothing can be said, and the last flush must not complain.
+def _drop_stdout() -> None:
+    """Lets what cannot be written go, and lets the flush at exit find nothing to complain of."""
     with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return StorageError.exit_code
+        try:
+            sys.stdout.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 _INPUT_ERRNOS = {errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}

@@ -11,7 +11,7 @@ import typer
 
 from .cli_inputs import FleetPubOption, TripOption, read_evidence, read_input, session_of
 from .clock import iso
-from .errors import Incomplete, UsageError, VerifyError
+from .errors import Incomplete, StorageError, UsageError, VerifyError
 from .output import Session, one_line
 
 if TYPE_CHECKING:
@@ -38,7 +38,16 @@ def verified(session: Session, raw: bytes, fleet_pub: Path | None) -> "VerifiedE
     from .evidence.trust import TrustStore
     from .evidence.verify import verify_evidence
 
-    return verify_evidence(raw, TrustStore(session.home, fleet_pub))
+    trust = TrustStore(session.home, fleet_pub)
+    found = verify_evidence(raw, trust)
+    if found.records and fleet_pub is None:
+        head = found.records[-1]
+        try:
+            # A later, shorter file of this tag is then known to be cut off.
+            trust.note_head(found.certificate.tid, head.seq, head.sha256)
+        except StorageError as problem:
+            session.warn(f"the last record seen is not noted: {problem.message}")
+    return found
 
 
 def verify(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .visitor import Visitor
     from .wallet import Wallet, WalletEntry
 
-EVIDENCE_SIZE_MAX = 256 << 20
+EVIDENCE_SIZE_MAX = 64 << 20
 AIR_PANEL = "A tag on the air"
 _T = TypeVar("_T")
 

@@ -131,9 +131,9 @@ def sync(
       sealtrail sync --tag ST-0001
       sealtrail sync --ticket ST-0001-qa-3 -o evidence.seal
     """
+    from .evidence.trust import TrustStore
     from .evidence_store import EvidenceStore
     from .sync import sync_tag
-    from .evidence.trust import TrustStore
     from .visit import visitor_for
 
     session = session_of(context)
@@ -157,11 +157,18 @@ def sync(
             )
         trust.note_answer(entry.tid, nonce, session.clock.now_ms())
         size = store.export(target)
+        gap_seq = store.first_missing()
+        is_whole = gap_seq > store.head_seq
     session.say(
         f"{entry.serial}: {outcome.record_count} new records ({outcome.size:,} B),"
         f" last is {outcome.head_seq}"
     )
     session.say(f"{target} written, {size:,} B")
+    if not is_whole:
+        session.warn(
+            f"{target}: lacks record {gap_seq}: this ticket reads its trip only;"
+            " what verifies from the tag's first record on comes with a QA or service ticket."
+        )
     session.answer(
         {
             "serial": entry.serial,
@@ -173,6 +180,7 @@ def sync(
             "connections": outcome.connection_count,
             "unsealed_entries": outcome.attestation.unsealed_count,
             "is_complete": outcome.is_complete,
+            "first_gap_seq": None if is_whole else gap_seq,
         }
     )
     if not outcome.is_complete:

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -58,13 +57,18 @@ def test_commands_of_this_version_are_all_there() -> None:
 
 def test_help_is_quick() -> None:
     def run_s() -> float:
-        begun_s = time.monotonic()
+        """Processor seconds: the clock on the wall also counts the other tests."""
         command = [sys.executable, "-m", "sealtrail", "--help"]
-        environment = {**os.environ, "PYTHONPATH": PATHS}
-        subprocess.run(command, env=environment, check=True, capture_output=True)
-        return time.monotonic() - begun_s
+        before = os.times()
+        subprocess.run(
+            command, env={**os.environ, "PYTHONPATH": PATHS}, check=True, capture_output=True
+        )
+        after = os.times()
+        return (after.children_user + after.children_system) - (
+            before.children_user + before.children_system
+        )
 
-    assert min(run_s() for _ in range(3)) < 1.0  # 0.4 s on an idle machine
+    assert min(run_s() for _ in range(3)) < 0.9  # 0.4 s on an idle machine
 
 
 def test_help_loads_neither_radio_nor_crypto_nor_pdf() -> None:
