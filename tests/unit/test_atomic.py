@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from sealtrail import atomic
 from sealtrail.errors import StorageError
 

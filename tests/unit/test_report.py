@@ -169,7 +169,7 @@ def test_ten_thousand_readings_take_less_than_a_second_of_this_processor(tmp_pat
     assert len(evidence.readings) > 9_800
     paths = [tmp_path / name for name in ("r.pdf", "r.csv", "r.json")]
     best_s = 99.0
-    for _ in range(3):
+    for _ in range(2):
         begun_s = time.process_time()
         report.write_report(evidence, analyse(evidence), *paths, made_at_ms=MADE_AT_MS)
         best_s = min(best_s, time.process_time() - begun_s)
