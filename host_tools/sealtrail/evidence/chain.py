@@ -40,9 +40,10 @@ class ChainJudge:
         if not self._enrolled.allows(payload.algorithm):
             raise Refusal("R7", "algorithm does not fit the key", f"algorithm {payload.algorithm}")
         if payload.seq != self.count:
-            raise Refusal(
-                "R8", "sequence number out of order", f"{payload.seq} instead of {self.count}"
-            )
+            detail = f"{payload.seq} instead of {self.count}"
+            if self.count == 0:
+                detail += "; a ticket for one trip fetches that trip's records only"
+            raise Refusal("R8", "sequence number out of order", detail)
         if payload.prev != self.head_hash:
             raise Refusal("R9", "previous hash does not match", "cut, swapped or from elsewhere")
         if self._has_ended:
