@@ -8,6 +8,8 @@
 may have the document, and must be asked before it is sent again. Documents and evidence are
 frozen bytes here. SQLite in WAL mode with synchronous FULL: each change is durable on
 return. One process uploads at a time; a killed one frees the lock by dying.
+
+KNOWN LIMIT: stored documents and their evidence stay in the file; nothing prunes it yet.
 """
 
 import hashlib

@@ -19,24 +19,31 @@ from typing import Any
 
 from .. import atomic
 from ..epcis import timestamp
+from ..errors import StorageError
 
 Event = dict[str, Any]
 Problem = dict[str, Any]
 
 
 class CaptureStore:
-    """Captures and events of one folder. Calls block for a disk flush; thread-safe."""
+    """Captures and events of one folder. Calls block for a disk flush; thread-safe.
+
+    Raises StorageError when the folder can't be used or holds something else.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._captures = folder / "captures"
         self._evidence = folder / "evidence"
-        self._captures.mkdir(parents=True, exist_ok=True)
-        self._evidence.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
         self._jobs: dict[str, dict[str, Any]] = {}
         self._events: dict[str, tuple[Event, float]] = {}
-        for path in sorted(self._captures.glob("*.json")):
-            self._index(json.loads(path.read_bytes()), stored_at_s=0.0)
+        try:
+            self._captures.mkdir(parents=True, exist_ok=True)
+            self._evidence.mkdir(parents=True, exist_ok=True)
+            for path in sorted(self._captures.glob("*.json")):
+                self._index(json.loads(path.read_bytes()), stored_at_s=0.0)
+        except (OSError, ValueError, KeyError, TypeError) as problem:
+            raise StorageError(f"{folder}: not a folder of this server: {problem}") from problem
 
     @property
     def event_count(self) -> int:
