@@ -163,6 +163,31 @@ def test_an_event_held_with_other_content_is_left_to_a_person(tmp_path: Path) ->
     assert_stored_once(tmp_path / "server")
 
 
+def test_other_bytes_under_the_evidences_digest_stop_the_upload(tmp_path: Path) -> None:
+    stored = tmp_path / "server" / "evidence"
+    stored.mkdir(parents=True)
+    digest = custody.evidence_path(EVIDENCE.sha256).rsplit("/", 1)[1]
+    (stored / digest).write_bytes(b"something else")
+    with (
+        capture_server(tmp_path / "server") as url,
+        pytest.raises(UploadError, match="other bytes under this digest"),
+    ):
+        upload.upload(tmp_path / "outbox.db", url, DOCUMENT, EVIDENCE.raw, patience=QUICK)
+    assert stored_events(tmp_path / "server") == []
+
+
+def test_a_proxy_does_not_stand_before_a_server_on_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with capture_server(tmp_path / "server") as url:
+        result = upload.upload(tmp_path / "o.db", url, DOCUMENT, EVIDENCE.raw, patience=QUICK)
+    assert result.state is State.STORED
+
+
 def test_too_many_events_are_refused_before_anything_is_sent(tmp_path: Path) -> None:
     content = json.loads(DOCUMENT)
     event = content["epcisBody"]["eventList"][0]
