@@ -307,13 +307,11 @@ class HostSync:
         reason = None
         while self.state == "RECEIVING" and reason is None:
             try:
-                size = item_size(self._stream, offset)
+                size = item_size(self._stream, offset, RECORD_SIZE_MAX)
             except CborError:
                 reason = "form"
                 break
-            if size is None or offset + size > len(self._stream):
-                if len(self._stream) - offset > RECORD_SIZE_MAX:
-                    reason = "form"
+            if size is None:
                 break
             reason = self._accept(bytes(self._stream[offset : offset + size]))
             offset += size
@@ -327,7 +325,7 @@ class HostSync:
             seq, prev_hash = link_of(record)
         except (CborError, ValueError, IndexError, TypeError):
             return "form"
-        if len(record) > RECORD_SIZE_MAX or seq != self._stream_seq:
+        if seq != self._stream_seq:
             return "form"
         self._stream_seq += 1
         if seq < self.next_seq:

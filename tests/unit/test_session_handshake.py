@@ -107,12 +107,34 @@ def test_a_ticket_with_an_unknown_role_or_a_reserved_scope_is_refused(tag, ticke
 
 def test_a_delegation_block_is_refused(tag):
     visitor = PlainVisitor(tag.session())
-    nonce = bytes(16)
     inner = bytes([44, 28]) + visitor.ticket + bytes(28)
     inner += bytes(protocol.INNER_SIZE - len(inner))
-    message = bytes([1, 1]) + nonce + access._mask(visitor.visit, nonce, inner)
-    message += visitor.visit.digest(access.label("door"), message)[:8]
-    assert tag.session().receive(message)[1] == protocol.BAD_FORM
+    assert tag.session().receive(hello_with(visitor, inner))[1] == protocol.BAD_FORM
+
+
+def hello_with(visitor, inner):
+    """A HELLO with a good door around any 106 bytes."""
+    message = bytes([1, 1]) + bytes(16) + access._mask(visitor.visit, bytes(16), inner)
+    return message + visitor.visit.digest(access.label("door"), message)[:8]
+
+
+def test_anything_behind_the_ticket_is_refused(tag):
+    visitor = PlainVisitor(tag.session())
+    inner = bytes([44, 0]) + visitor.ticket + bytes(59) + b"\x01"
+    assert tag.session().receive(hello_with(visitor, inner))[1] == protocol.BAD_FORM
+
+
+@pytest.mark.parametrize(("offset", "value"), [(0, 2), (38, 1), (38, 9), (39, 1)])
+def test_a_ticket_of_another_form_is_refused(tag, offset, value):
+    ticket = bytearray(access.pack_ticket(make_ticket()))
+    ticket[offset] = value
+    assert PlainVisitor(tag.session(), bytes(ticket), 0).hello()[1] == protocol.BAD_FORM
+
+
+def test_macs_of_different_lengths_are_never_equal():
+    assert not access.is_equal(b"", b"a")
+    assert not access.is_equal(b"ab", b"a")
+    assert access.is_equal(b"ab", b"ab")
 
 
 def test_a_recorded_handshake_opens_nothing(tag):

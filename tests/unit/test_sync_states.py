@@ -216,6 +216,15 @@ def test_records_not_taken_yet_are_not_acknowledged():
     assert host.take_command() is None
 
 
+def test_a_stretch_that_is_asked_for_again_is_not_forgotten_for_an_acknowledgement():
+    host = asked(0, sync.sha256(CERTIFICATE), credit=4)
+    host.on_reply(OK, reply(CHAIN), 1)
+    host.on_bulk(0, b"".join(CHAIN[:5]) + b"\xff", 2)
+    assert len(host.take_records()) == 4
+    host.stored()
+    assert host.take_command() == (SYNC, pack_sync(4, 4))
+
+
 def test_silence_repeats_the_acknowledgement_then_asks_again_then_gives_up():
     host = asked(0, sync.sha256(CERTIFICATE), credit=4)
     host.on_reply(OK, reply(CHAIN), 0)
