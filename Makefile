@@ -54,6 +54,8 @@ flash: $(STAMP) ## make flash BOARD=esp32_devkitc PORT=/dev/ttyUSB0
 
 generated: $(STAMP) ## rewrites generated files; a difference is an error
 	@$(BIN)/python tools/generate_all.py
+	@$(BIN)/python tests/vectors/make_vectors.py
+	@$(BIN)/python -m sealtrail.cli_reference
 	@git diff --exit-code
 
 clean:

@@ -15,7 +15,7 @@ import time
 
 from micropython import const
 
-from sealwire import labels, profile
+from sealwire import cbor, labels, profile
 
 from . import faults, statestore, version
 from .board import open_board
@@ -72,7 +72,12 @@ class App:
         )
         self.trip = Trip(storage.state, self.recorder)
         self.sampler = Sampler(
-            board.probes(), self.recorder, self.uptime, self.note_fault, self._alarm_changed
+            board.probes(),
+            self.recorder,
+            self.uptime,
+            self.note_fault,
+            self._alarm_changed,
+            self._keep_spent,
         )
         self._motion = self._open_motion()
         self._lid = self._open_lid()
@@ -137,7 +142,7 @@ class App:
         self.trip.before_end = self.sampler.close_alarms
         self.trip.on_change = self._use_profile
         self.trip.resume()
-        self._use_profile()
+        self._use_profile(self._kept_spent())
 
     def _note_clock(self):
         """A boot that knows the time says so in its first record."""
@@ -146,10 +151,12 @@ class App:
             content = [lo_ms, hi_ms - lo_ms, self.clock.source]
             self.recorder.note_event(labels.EVENT_CLOCK_SET, content)
 
-    def _use_profile(self):
+    def _use_profile(self, spent_ms=None):
         encoded = self.trip.profile or self.storage.state.get(statestore.PROFILE)
         rules = profile.parse(encoded)
-        self.sampler.use(rules)
+        if spent_ms and len(spent_ms) != len(rules.rules):
+            spent_ms = None
+        self.sampler.use(rules, spent_ms)
         if self._motion:
             self._motion.use(rules)
 
@@ -199,6 +206,19 @@ class App:
 
     def _fault_event(self, code, text):
         self.recorder.note_event(labels.EVENT_DEVICE_FAULT, [code, text])
+
+    def _keep_spent(self, spent_ms):
+        # A cut before this: the newest excursion is counted again from zero after the boot.
+        content = cbor.encode([self.trip.number, spent_ms])
+        self.storage.state.put(statestore.ALARM_SPENT, content)
+
+    def _kept_spent(self):
+        """What cumulative rules of the open trip had counted before this boot."""
+        content = self.storage.state.get(statestore.ALARM_SPENT)
+        if content is None or not self.trip.is_open:
+            return None
+        number, spent_ms = cbor.decode(content)
+        return spent_ms if number == self.trip.number else None
 
     def _alarm_changed(self, is_alarm):
         self.board.set_led(is_alarm)

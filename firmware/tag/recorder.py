@@ -119,7 +119,7 @@ class Recorder:
             self._refused("journal full")
             return False
         except OSError as e:
-            self._refused("journal errno %s" % e.errno)
+            self._refused("journal errno %s" % e.args[0])
             return False
         if self.refused_count:
             count, self.refused_count = self.refused_count, 0
@@ -153,7 +153,7 @@ class Recorder:
             utc = self._clock.utc()
             return self._seal(self.boot, now_ms, utc, self._journal.next)
         except OSError as e:
-            return self._fall_behind("record log errno %s" % e.errno)
+            return self._fall_behind("record log errno %s" % e.args[0])
 
     def _seal_from_flash(self) -> bool:
         """Seals every entry that no record covers, each boot's in records of its own.

@@ -24,12 +24,14 @@ _GAP_LATE = const(1)
 class Sampler:
     """Reads *probes* (objects with `read() -> (value, raw)`) by the profile in force."""
 
-    def __init__(self, probes, recorder, uptime, note_fault, on_alarm=None):
+    def __init__(self, probes, recorder, uptime, note_fault, on_alarm=None, keep_spent=None):
         self._probes = probes
         self._recorder = recorder
         self._uptime = uptime
         self._note_fault = note_fault
         self._on_alarm = on_alarm
+        self._keep_spent = keep_spent
+        self._spent_ms = []
         self._values = [0] * len(probes)
         self._fault_since_ms = [None] * len(probes)
         self._profile = None
@@ -38,11 +40,16 @@ class Sampler:
         self.last_values = None  # the newest sample, for the depot's broadcast
         self.is_alarmed = False
 
-    def use(self, profile) -> None:
-        """Puts a profile in force from now on; alarms of the one before are closed."""
+    def use(self, profile, spent_ms=None) -> None:
+        """Puts a profile in force from now on; alarms of the one before are closed.
+
+        *spent_ms*: what cumulative rules had counted when this trip's last boot ended, so
+        that a reboot gives no budget back.
+        """
         self.close_alarms()
         self._profile = profile
-        self._engine = alarm.AlarmEngine(profile)
+        self._engine = alarm.AlarmEngine(profile, spent_ms)
+        self._spent_ms = self._engine.spent_ms
         self._due_ms = self._uptime.now_ms()
 
     def close_alarms(self) -> None:
@@ -73,6 +80,15 @@ class Sampler:
         self.last_values = self._values
         if self._engine:
             self._keep_alarms(self._engine.sample(up_ms, self._values))
+            self._note_spent()
+
+    def _note_spent(self):
+        """Tells when a cumulative rule has counted more: once for each excursion that ended."""
+        spent_ms = self._engine.spent_ms
+        if spent_ms != self._spent_ms:
+            self._spent_ms = spent_ms
+            if self._keep_spent:
+                self._keep_spent(spent_ms)
 
     def _interval_ms(self) -> int:
         profile = self._profile
@@ -94,7 +110,7 @@ class Sampler:
         try:
             value, raw = self._probes[index].read()
         except OSError as e:
-            self._note_fault(faults.SENSOR, "probe %d errno %s" % (index, e.errno))
+            self._note_fault(faults.SENSOR, "probe %d errno %s" % (index, e.args[0]))
             value, raw = labels.FAULT_BASE + labels.FAULT_NO_ANSWER, 0
         self._note_probe(index, up_ms, value, raw)
         return value

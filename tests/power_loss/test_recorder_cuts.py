@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT
+"""Cuts the power at every flash operation of a whole trip: journal, records, state together.
+
+The tag is what ships (Recorder, Trip, Storage), on one simulated chip. After each cut, torn
+in every way of tests/fakes/nor.py, the tag boots and everything that was acknowledged must
+stand in exactly one record of an unbroken chain; the trip must have its events once.
+"""
+
+import hashlib
+
+from sealwire import cbor, labels, profile
+from sealwire.record import parse_record
+from tag import statestore
+from tag.clock import Clock
+from tag.recorder import Recorder
+from tag.storage import Storage
+from tag.trip import Trip
+from tests.fakes import nor
+from tests.fakes.clockwork import FakeRTC, FakeUptime
+from tests.fakes.tagparts import CERTIFICATE, HostSigner
+
+KEYS_SECTORS, LOG_SECTORS = 6, 20
+RULES = profile.encode(profile.build("test", 60, [(1, 0, 0, -15000, 0, 0)], 0, 0, 0))
+REQUEST = cbor.encode({1: 7, 2: bytes(32), 3: RULES})
+
+
+class Part:
+    """A range of sectors of one chip, as a partition is."""
+
+    def __init__(self, chip: nor.Nor, first: int, count: int):
+        self._chip, self._first, self._count = chip, first, count
+
+    def info(self):
+        return self._chip.info()
+
+    def readblocks(self, block, buffer, offset=0):
+        self._chip.readblocks(self._first + block, buffer, offset)
+
+    def writeblocks(self, block, content, offset):
+        self._chip.writeblocks(self._first + block, content, offset)
+
+    def ioctl(self, op, argument):
+        if op == 4:
+            return self._count
+        return self._chip.ioctl(op, self._first + argument if op == 6 else argument)
+
+
+class Tag:
+    """One life of the tag on *chip*, from power-on."""
+
+    def __init__(self, chip: nor.Nor):
+        self.uptime = FakeUptime()
+        storage = Storage(Part(chip, 0, KEYS_SECTORS), Part(chip, KEYS_SECTORS, LOG_SECTORS))
+        storage.open()
+        clock = Clock(self.uptime, 500, FakeRTC())
+        self.recorder = Recorder(
+            storage.journal,
+            storage.records,
+            HostSigner(),
+            clock,
+            self.uptime,
+            lambda code, text: None,
+            CERTIFICATE,
+        )
+        self.trip = Trip(storage.state, self.recorder)
+        self.state = storage.state
+
+    def begin(self):
+        self.recorder.begin(1, "0.1.0")
+        self.trip.resume()
+
+
+def shipment(tag: Tag, acknowledged: list) -> None:
+    """A small trip; each thing is appended to *acknowledged* once the tag has promised it."""
+    value = 0
+
+    def samples(count):
+        nonlocal value
+        for _ in range(count):
+            tag.uptime.advance(60_000)
+            value += 1
+            assert tag.recorder.sample(tag.uptime.now_ms(), [value])
+            acknowledged.append(("sample", value))
+
+    tag.begin()
+    samples(2)
+    tag.trip.start(REQUEST)
+    acknowledged.append(("trip", 7))
+    samples(66)
+    tag.recorder.custody_event(labels.EVENT_OFFER, [1, b"holder00", b"statement"])
+    acknowledged.append(("offer", 1))
+    tag.state.put(statestore.PENDING_OFFER, b"statement")
+    samples(1)
+    tag.trip.end()
+    acknowledged.append(("end", 7))
+    samples(1)
+    tag.recorder.seal_open_block()
+
+
+def found_in(tag: Tag) -> tuple[list, str | None]:
+    """What the records hold, in order, and what is wrong with the chain."""
+    found, prev, boots = [], hashlib.sha256(CERTIFICATE).digest(), []
+    names = {labels.EVENT_TRIP: "trip", labels.EVENT_TRIP_END: "end", labels.EVENT_OFFER: "offer"}
+    for seq, raw in tag.recorder.records.records(0):
+        one = parse_record(raw)
+        if (one.seq, one.prev) != (seq, prev):
+            return found, f"chain broken at {seq}"
+        prev = hashlib.sha256(raw).digest()
+        boots.append(one.boot)
+        entries = [("sample", value) for run in one.runs for value in run[3]]
+        entries += [(names[e[1]], 7 if e[1] != 41 else 1) for e in one.events if e[1] in names]
+        found += entries
+    return found, None if boots == sorted(boots) else "boots go back"
+
+
+def wrong_after(memory: bytearray, promised: list, trace: nor.Trace | None) -> str | None:
+    """Boots twice on *memory*; returns what a verifier or courier would complain about."""
+    chip = nor.Nor(KEYS_SECTORS + LOG_SECTORS, bytes(memory))
+    for life in range(2):
+        chip.log = []
+        tag = Tag(chip)
+        tag.begin()
+        tag.recorder.seal_open_block()
+        found, wrong = found_in(tag)
+        if wrong:
+            return f"life {life}: {wrong}"
+        if len(set(found)) != len(found):
+            return f"life {life}: doubled {sorted(f for f in found if found.count(f) > 1)[:3]}"
+        missing = set(promised) - set(found)
+        if missing:
+            return f"life {life}: lost {sorted(missing)[:3]}"
+        samples = sorted(value for what, value in found if what == "sample")
+        if samples != list(range(1, len(samples) + 1)):
+            return f"life {life}: samples with a hole"
+        if tag.trip.is_open != (("trip", 7) in found and ("end", 7) not in found):
+            return f"life {life}: the trip is {'open' if tag.trip.is_open else 'closed'}"
+        if tag.recorder.unsealed_count:
+            return f"life {life}: {tag.recorder.unsealed_count} entries never sealed"
+        if trace is not None:
+            trace.settle(chip.memory, chip.log)
+    return None if chip.violations == 0 else f"{chip.violations} against NOR physics"
+
+
+def test_no_cut_in_a_whole_trip_loses_or_doubles_anything():
+    chip = nor.Nor(KEYS_SECTORS + LOG_SECTORS)
+    chip.log = ops = []
+    acknowledged: list = []
+    promised_at: list[int] = []
+
+    class Noting(list):
+        def append(self, entry):
+            super().append(entry)
+            promised_at.append(len(ops))
+
+    acknowledged = Noting()
+    shipment(Tag(chip), acknowledged)
+    memory, dice, states, bad = bytearray(b"\xff" * len(chip.memory)), nor.Dice(7), 0, []
+    for number, op in enumerate(ops):
+        promised = [acknowledged[n] for n, done in enumerate(promised_at) if done <= number]
+        for page in nor.pages_of(op):
+            for fault in nor.ERASE_FAULTS if page[2] is None else nor.PROGRAM_FAULTS:
+                torn = bytearray(memory)
+                trace = nor.tear(torn, page, fault, dice)
+                states += 1
+                wrong = wrong_after(torn, promised, trace)
+                if wrong:
+                    bad.append(f"operation {number}, {fault}: {wrong}")
+            nor.apply_op(memory, page)
+    print(f"{states} torn states of {len(ops)} operations, {len(bad)} bad")
+    assert not bad, bad[:5]
+    assert states > 800
