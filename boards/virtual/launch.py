@@ -12,6 +12,7 @@ from boards.virtual import BoardError
 from boards.virtual.control import BoardControl
 
 _STOP_TIMEOUT_S = 10
+_END_SEEN_S = 0.2
 
 
 @contextlib.contextmanager
@@ -38,9 +39,10 @@ def running_board(run_dir: Path, *arguments: str) -> Iterator[BoardControl]:
             control.wait_for_boot(1)
             yield control
     except Exception as e:
-        if process.poll() is not None:
-            # What failed in there is then a consequence.
-            e.add_note(f"the board has ended with {process.returncode}: {process.stdout.read()}")
+        # Its end is seen on the serial port a moment before it can be waited for.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = process.wait(_END_SEEN_S)
+            e.add_note(f"the board has ended with {code}: {process.stdout.read()}")
         raise
     finally:
         process.terminate()
