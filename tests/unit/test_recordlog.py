@@ -73,6 +73,14 @@ def test_the_head_is_found_when_the_newest_sector_holds_only_marks(device):
     assert again.journal_next == 11
 
 
+def test_after_a_format_nothing_of_the_old_head_is_left(device):
+    records = opened(device)
+    records.append(record(0), 5)
+    records._ring.format()
+    records.open()
+    assert (records.head_seq, records.head_hash, records.journal_next) == (-1, None, 0)
+
+
 def test_acknowledged_is_durable_and_only_rises(device):
     records = opened(device)
     for n in range(6):

@@ -248,6 +248,14 @@ def test_a_partition_that_is_too_small_is_refused():
     assert refusal(Nor(3), sector_count=4) == "too small"
 
 
+def test_a_cut_in_the_first_append_ever_leaves_a_usable_ring():
+    device = Nor(4, image=b"\x3c" * SECTOR_SIZE + b"\xff" * (3 * SECTOR_SIZE))
+    ring = new_ring(device)
+    ring.open()
+    ring.append(1, b"x")
+    assert reopened(device).read(0) == (1, b"x")
+
+
 def test_a_foreign_partition_is_refused():
     littlefs = b"\x01\x00\x00\x00\xf0\x0f\xff\xf7littlefs".ljust(SECTOR_SIZE, b"\xff")
     assert refusal(Nor(4, image=littlefs * 4)) == "foreign"
