@@ -65,6 +65,15 @@ async def test_the_handler_of_a_read_request_decides(
     assert await plain.client.read_gatt_char(SECRET) == b"hidden"
 
 
+async def test_a_write_is_answered_after_the_handler_has_run(
+    plain: Link,
+) -> None:
+    loop = asyncio.get_running_loop()
+    started_s = loop.time()
+    await plain.order(b"slow 200")
+    assert loop.time() - started_s >= 0.2
+
+
 async def test_descriptors_come_with_their_characteristic(
     plain: Link,
 ) -> None:
@@ -134,7 +143,20 @@ async def test_a_tag_that_boots_again_ends_the_link_of_its_former_life(
             radio_bus.order("supervision 0.3")
 
 
-async def test_a_dead_tag_is_gone_after_the_supervision_timeout_and_is_heard_no_more(
+async def test_a_dead_tag_is_heard_no_more(
+    unpaced_bus: RadioProcess, bare_tag: StartBareTag
+) -> None:
+    tag, heard = bare_tag(unpaced_bus, "plain_gatt.py"), []
+    async with BleakScanner(lambda device, _: heard.append(device.address)):
+        await until(lambda: tag.address in heard)
+        tag.kill()
+        await until(lambda: not unpaced_bus.order("stats")["tags"])
+        heard.clear()
+        await asyncio.sleep(0.3)  # six advertising intervals
+        assert tag.address not in heard
+
+
+async def test_a_dead_tag_is_gone_after_the_supervision_timeout(
     radio_bus: RadioProcess, bare_tag: StartBareTag
 ) -> None:
     tag = bare_tag(radio_bus, "plain_gatt.py")

@@ -32,13 +32,16 @@ class SerialHost:
         self._fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         tty.setraw(self._fd)
         self._parser = PacketParser()
+        self.chunks: list[bytes] = []
         asyncio.get_running_loop().add_reader(self._fd, self._readable)
 
     def set_packet_sink(self, sink: object) -> None:
         self._parser.sink = sink  # type: ignore[assignment]
 
     def _readable(self) -> None:
-        self._parser.feed_data(os.read(self._fd, 4096))
+        received = os.read(self._fd, 4096)
+        self.chunks.append(received)
+        self._parser.feed_data(received)
 
     def on_packet(self, packet: bytes) -> None:
         os.write(self._fd, packet)
@@ -61,7 +64,10 @@ async def h4_radio(tmp_path: Path) -> AsyncIterator[tuple[RadioProcess, str]]:
 async def _tag_on(serial: SerialHost) -> Device:
     device = Device.with_hci(_NAME, hci.Address("F0:F1:F2:F3:F4:F5"), serial, serial)
     value = Characteristic(uuid(3), Characteristic.Properties.READ, Characteristic.READABLE, b"h4")
-    device.add_service(Service(uuid(1), [value]))
+    store = Characteristic(
+        uuid(4), Characteristic.Properties.WRITE, Characteristic.WRITEABLE, bytes(512)
+    )
+    device.add_service(Service(uuid(1), [value, store]))
     await device.power_on()
     fields = AdvertisingData([(AdvertisingData.COMPLETE_LOCAL_NAME, _NAME.encode())])
     await device.start_advertising(
@@ -74,6 +80,18 @@ async def _tag_on(serial: SerialHost) -> Device:
     return device
 
 
+def _acl_sizes(stream: bytes) -> list[int]:
+    """Returns the sizes of the ACL packets from the first full one on; Vol 4 Part A 2."""
+    sizes, at = [], 0
+    while at < len(stream):
+        if stream[at] == hci.HCI_EVENT_PACKET:
+            at += 3 + stream[at + 2]
+            continue
+        sizes.append(int.from_bytes(stream[at + 3 : at + 5], "little"))
+        at += 5 + sizes[-1]
+    return sizes[sizes.index(max(sizes)) :]
+
+
 async def test_a_host_on_the_pty_is_heard_connected_and_read(
     h4_radio: tuple[RadioProcess, str],
 ) -> None:
@@ -81,6 +99,8 @@ async def test_a_host_on_the_pty_is_heard_connected_and_read(
     await _tag_on(serial)
     async with await Link.open(_NAME, address="C0:FF:EE:01:00:00") as link:
         assert await link.client.read_gatt_char(uuid(3)) == b"h4"
+        await link.client.write_gatt_char(uuid(4), bytes(500), response=True)
+        assert _acl_sizes(b"".join(serial.chunks)) == [251, 251, 5]  # 4 + 3 + 500
         # The host boots again: its HCI Reset ends the link of the former life.
         await _tag_on(serial)
         await link.wait_gone()

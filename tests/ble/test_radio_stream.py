@@ -8,7 +8,7 @@ import pytest
 
 from boards.virtual.radio.runner import RadioProcess
 from tests.ble.conftest import StartBareTag, StartTag
-from tests.ble.stream_client import EXPECTED, STREAM_SIZE, Link, LinkLost, StreamReceiver
+from tests.ble.stream_client import EXPECTED, STREAM_SIZE, Link, LinkLost, StreamReceiver, find
 
 _LINK_CAP_KBPS = 6 * 244 / 15  # six packets of MTU - 3 bytes every 15 ms
 
@@ -88,10 +88,9 @@ async def test_two_tags_stream_at_the_same_time(
     tags = [
         bare_tag(unpaced_bus, "streamer.py", mac=mac) for mac in ("c0ffee000002", "c0ffee000003")
     ]
-    async with (
-        await Link.open(address=tags[0].address) as first,
-        await Link.open(address=tags[1].address) as second,
-    ):
+    first, second = [Link(await find(address=tag.address)) for tag in tags]
+    async with first, second:
+        await asyncio.gather(first.client.connect(), second.client.connect())
         pairs = [(first, StreamReceiver()), (second, StreamReceiver())]
         for link, receiver in pairs:
             await receiver.subscribe(link)

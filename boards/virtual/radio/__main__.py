@@ -76,6 +76,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.end_with_parent:
         end_with_parent()
     logging.basicConfig(level=logging.INFO if options.verbose else logging.ERROR)
+    # It logs a traceback for every write without response that a dying tag did not take.
+    logging.getLogger("bumble.gatt_server").setLevel(logging.CRITICAL)
     with contextlib.ExitStack() as stack:
         if options.bus_dir:
             try:

@@ -77,6 +77,27 @@ class ObjectTree:
         )
         await self._bus.request_name(bus_name)
 
+    async def disconnect(self) -> None:
+        """Leaves the bus."""
+        self._bus.disconnect()
+        await self._bus.wait_for_disconnect()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the bus is still there."""
+        return self._bus.connected
+
+    async def flush(self) -> None:
+        """Waits until the bus daemon has taken everything sent so far."""
+        await self._bus.call(
+            Message(
+                destination=_DAEMON,
+                path="/org/freedesktop/DBus",
+                interface="org.freedesktop.DBus.Peer",
+                member="Ping",
+            )
+        )
+
     def method(self, interface: str, member: str, function: Method) -> None:
         """Registers *function* for calls of interface.member on any object that has it."""
         self._methods[interface, member] = function

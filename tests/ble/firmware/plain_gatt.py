@@ -2,10 +2,11 @@
 """Test tag on the `bluetooth` module alone: one characteristic for each thing to look at.
 
 A write to CONTROL is a command: b"mode N" sets the address mode, b"bye" ends the link,
-b"notify N" sends N bytes, b"indicate N" indicates them, b"deny N" refuses reads of SECRET.
+b"notify N" sends N bytes, b"indicate N" indicates them, b"deny N" refuses reads of SECRET, b"slow N" keeps the handler busy for N ms.
 """
 
 import asyncio
+import time
 
 import bluetooth
 
@@ -66,6 +67,8 @@ class Tag:
             self.ble.gatts_notify(self.connection, self.notes, bytes(number))
         elif words[0] == b"indicate":
             self.ble.gatts_indicate(self.connection, self.told, bytes(number))
+        elif words[0] == b"slow":
+            time.sleep_ms(number)
         elif words[0] == b"bye":
             self.ble.gap_disconnect(self.connection)
 
