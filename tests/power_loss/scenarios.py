@@ -211,19 +211,21 @@ class PairScenario:
         self.kit.recover_pair(*world)
         return world
 
-    def __init__(self, kit, count, block=5, journal_sectors=4, record_sectors=4, slot_count=20):
+    journal_sectors = 4
+    record_sectors = 4
+    sector_count = 8
+
+    def __init__(self, kit, count, block=5, record_size_max=200, slot_count=20):
         self.kit = kit
         self.count = count
         self.block = block
-        self.journal_sectors = journal_sectors
-        self.record_sectors = record_sectors
+        self.record_size_max = record_size_max
         self.slot_count = slot_count
-        self.sector_count = journal_sectors + record_sectors
 
     def open(self, device):
         journal = self.kit.Journal(self._ring(device, 0, self.journal_sectors, 60))
         records = self.kit.RecordLog(
-            self._ring(device, self.journal_sectors, self.record_sectors, 200)
+            self._ring(device, self.journal_sectors, self.record_sectors, self.record_size_max)
         )
         journal.open()
         records.open()

@@ -72,6 +72,8 @@ def test_every_cut_in_sectors_of_real_size_leaves_what_was_promised(make):
 @pytest.mark.long
 def test_every_cut_of_both_logs_in_sectors_of_real_size_leaves_what_was_promised():
     tally = Tally()
-    scenario = scenarios.PairScenario(genuine_kit(), 1200, block=64, slot_count=254)
+    scenario = scenarios.PairScenario(
+        genuine_kit(), 1200, block=64, record_size_max=400, slot_count=254
+    )
     sweep.sweep(scenario, tally)
     assert_clean("both logs, real size", tally)
