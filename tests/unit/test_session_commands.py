@@ -81,6 +81,16 @@ def test_who_holds_everything_is_given_the_open_block(tag, visitor):
     assert len(tag.records.all) == count + 1
 
 
+def test_a_record_that_is_gone_is_bad_state(tag):
+    def read(seq):
+        raise IndexError(seq)
+
+    tag.records.read = read
+    visitor = PlainVisitor(tag.session())
+    visitor.connect()
+    assert visitor.command(protocol.SYNC, sync_args()) == (protocol.BAD_STATE, b"")
+
+
 def test_the_stream_waits_for_credit_and_an_ack_gives_it_without_an_answer(tag, visitor):
     for _ in range(5):
         tag.recorder.note_event(labels.EVENT_LID_OPEN, seal=True)

@@ -225,6 +225,13 @@ def test_a_raised_floor_shuts_every_older_ticket_out_at_the_door(tag):
     assert old.connect() == protocol.REVOKED
 
 
+def test_a_newer_state_with_a_lower_floor_is_not_taken(tag):
+    PlainVisitor(tag.session(), make_ticket(tno=20, rev=1, floor=10), floor=0).connect()
+    mixed = PlainVisitor(tag.session(), make_ticket(tno=21, rev=2, floor=0), floor=10)
+    assert mixed.connect() == protocol.OK
+    assert (tag.admission.rev, tag.admission.floor) == (1, 10)
+
+
 def test_a_wrong_proof_brings_no_revocation(tag):
     visitor = PlainVisitor(tag.session(), make_ticket(rev=9, revoked=(1,)))
     visitor.hello()
