@@ -100,6 +100,11 @@ def find_excursions(
     found: list[Excursion] = []
     for rule in profile.rules:
         own = [a for a in alarms if a.rule_id == rule.rule_id and a.probe == rule.probe]
+        if rule.kind.is_cumulative:
+            # A spent budget does not come back: one finding for the trip, restarts or not.
+            starts = [alarm for alarm in own if alarm.is_start]
+            found += [_cumulative(samples, rule, alarm) for alarm in starts[:1]]
+            continue
         for start, ending in _pairs(own):
             found.append(_excursion(samples, rule, start, ending, end))
     found.sort(key=lambda item: (item.start.boot, item.start.up_ms, item.rule.rule_id))
@@ -165,12 +170,9 @@ def _excursion(
     valid = [(sign * t, s) for s in span if (t := s.temp_centi_c(rule.probe)) is not None]
     worst, worst_sample = max(valid, key=lambda item: item[0])
     start = samples[first].moment
-    # Within one boot this is what the tag counts too; a cumulative rule spans boots.
     length_ms = final.up_ms - start.up_ms
     if ending is not None and ending.duration_ms is not None:
         length_ms = ending.duration_ms
-    elif final.boot != start.boot:
-        length_ms = max(0, final.axis_ms - start.axis_ms)
     return Excursion(
         number=0,
         rule=rule,
@@ -183,6 +185,61 @@ def _excursion(
         ended=ended,
         proven=all(s.readings[rule.probe].proven for _, s in valid),
     )
+
+
+def _cumulative(samples: Sequence[Sample], rule: Rule, alarm: Alarm) -> Excursion:
+    """All time outside the limit in the trip, from its first to its last reading."""
+    spans = _outside_spans(samples, rule)
+    sign = 1 if rule.kind.is_upper else -1
+    outside = [samples[i] for first, last in spans for i in range(first, last)]
+    valid = [(sign * t, s) for s in outside if (t := s.temp_centi_c(rule.probe)) is not None]
+    worst, worst_sample = max(valid, key=lambda item: item[0])
+    length_ms = sum(
+        samples[last].moment.up_ms - samples[first].moment.up_ms for first, last in spans
+    )
+    final = samples[spans[-1][1]]
+    is_back = not _is_outside(final, rule)
+    return Excursion(
+        number=0,
+        rule=rule,
+        start=samples[spans[0][0]].moment,
+        alarm=samples[_index_at(samples, alarm)].moment,
+        end=final.moment,
+        extreme_centi_c=sign * worst,
+        extreme_at=worst_sample.moment,
+        duration_ms=length_ms,
+        ended=_end_of_outside(samples, spans[-1][1], rule) if is_back else ExcursionEnd.STILL_OPEN,
+        proven=all(s.readings[rule.probe].proven for _, s in valid),
+    )
+
+
+def _outside_spans(samples: Sequence[Sample], rule: Rule) -> list[tuple[int, int]]:
+    """(first outside, first no longer counted) for each stretch beyond the limit.
+
+    A stretch ends with the reading that is back by the hysteresis, at the first fault, or
+    with the last reading before a restart: what was not measured is not counted.
+    """
+    spans: list[tuple[int, int]] = []
+    first: int | None = None
+    for index, sample in enumerate(samples):
+        temp_centi_c = sample.temp_centi_c(rule.probe)
+        if first is not None:
+            is_new_boot = sample.moment.boot != samples[first].moment.boot
+            if is_new_boot or temp_centi_c is None or rule.is_back_at(temp_centi_c):
+                spans.append((first, index - 1 if is_new_boot else index))
+                first = None
+        if first is None and temp_centi_c is not None and rule.is_broken_by(temp_centi_c):
+            first = index
+    if first is not None:
+        spans.append((first, len(samples) - 1))
+    return [(begin, end) for begin, end in spans if end > begin] or [
+        (begin, min(begin + 1, len(samples) - 1)) for begin, _ in spans
+    ]
+
+
+def _end_of_outside(samples: Sequence[Sample], last: int, rule: Rule) -> ExcursionEnd:
+    is_fault = samples[last].temp_centi_c(rule.probe) is None
+    return ExcursionEnd.PROBE_LOST if is_fault else ExcursionEnd.BACK_IN_LIMITS
 
 
 def _ending(
@@ -212,12 +269,7 @@ def _index_at(samples: Sequence[Sample], alarm: Alarm) -> int:
 
 
 def _first_outside(samples: Sequence[Sample], rule: Rule, at: int) -> int:
-    """Where the excursion that alarmed at sample *at* began.
-
-    A cumulative rule begins at the first reading outside of the whole trip.
-    """
-    if rule.kind.is_cumulative:
-        return next(i for i in range(at + 1) if _is_outside(samples[i], rule))
+    """Where the excursion that alarmed at sample *at* began."""
     first = at
     for index in range(at, -1, -1):
         temp_centi_c = samples[index].temp_centi_c(rule.probe)

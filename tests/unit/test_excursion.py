@@ -70,7 +70,7 @@ def test_a_cumulative_rule_adds_up_short_breaks() -> None:
     values = ([900] * 4 + [700]) * 3
     found = only(trip(HIGH_10_MIN_IN_ALL, [700, *values]))
     assert found.duration_ms == 12 * MINUTE_MS
-    assert found.ended is ExcursionEnd.TRIP_ENDED
+    assert found.ended is ExcursionEnd.BACK_IN_LIMITS
 
 
 def test_a_cumulative_rule_adds_up_over_a_restart() -> None:
@@ -174,3 +174,10 @@ def test_many_differences_are_told_in_bounded_length(count: int) -> None:
     found = analyse(replace(evidence, events=(start, *alarms, evidence.events[-1])))
     assert len(found.findings) == 21
     assert found.findings[-1].startswith(f"{count - 20} more")
+
+
+def test_a_cumulative_rule_is_one_finding_however_often_the_tag_restarted() -> None:
+    """What was outside is counted; the hours after a power cut that were inside are not."""
+    found = only(trip(HIGH_10_MIN_IN_ALL, [700, *([900] * 11), *([700] * 200)]))
+    assert found.duration_ms == 11 * MINUTE_MS
+    assert found.ended is ExcursionEnd.BACK_IN_LIMITS
