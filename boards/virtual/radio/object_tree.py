@@ -80,7 +80,7 @@ class ObjectTree:
     async def disconnect(self) -> None:
         """Leaves the bus."""
         self._bus.disconnect()
-        await self._bus.wait_for_disconnect()
+        await self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
 
     @property
     def is_connected(self) -> bool:

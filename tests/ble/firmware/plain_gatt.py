@@ -2,7 +2,8 @@
 """Test tag on the `bluetooth` module alone: one characteristic for each thing to look at.
 
 A write to CONTROL is a command: b"mode N" sets the address mode, b"bye" ends the link,
-b"notify N" sends N bytes, b"indicate N" indicates them, b"deny N" refuses reads of SECRET, b"slow N" keeps the handler busy for N ms.
+b"notify N" sends N bytes, b"indicate N" indicates them, b"deny N" refuses reads of SECRET,
+b"slow N" keeps the handler busy for N ms.
 """
 
 import asyncio
