@@ -96,6 +96,16 @@ class ChipProcess:
             asyncio.get_running_loop().remove_reader(self._read_fd)
             self._ended.set()
 
+    def hold_output(self, is_held: bool) -> None:
+        """Leaves output in the pipe: when that is full, the tag waits in its print."""
+        loop = asyncio.get_running_loop()
+        if self._ended.is_set():
+            return
+        if is_held:
+            loop.remove_reader(self._read_fd)
+        else:
+            loop.add_reader(self._read_fd, self._read)
+
     async def wait(self) -> int:
         """Waits for the end of this life; all output has been passed on. The exit code."""
         await self._ended.wait()

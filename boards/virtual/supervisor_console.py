@@ -9,7 +9,6 @@ would take a ctrl-C during boot for a plain byte, and mpremote would wait 10 s.
 """
 
 import asyncio
-import contextlib
 import os
 import pty
 import tty
@@ -17,28 +16,25 @@ from pathlib import Path
 from typing import BinaryIO
 
 from boards.virtual.supervisor_chip import ChipProcess
+from boards.virtual.supervisor_outlet import Outlet
 from boards.virtual.supervisor_repl import FRIENDLY, RAW, ReplFollower
 
 _CTRL_A = b"\x01"
 _CTRL_C = b"\x03"
 _SOFT_REBOOT = b"MPY: soft reboot\r\n"
 _READ_SIZE = 4096
-# Output that nobody reads: beyond the first size only the last bytes are kept.
-_UNREAD_MAX = 1 << 20
-_UNREAD_KEPT = 1 << 16
+_HELD_MAX = 1 << 16  # input that comes during boot
 
 
 class Console:
     """Bytes between host and tag, and what they tell about the tag."""
 
     def __init__(self, link: Path, log: BinaryIO | None = None):
-        self.dropped_size = 0
+        self._overrun_size = 0
         self._log = log
         self._chip: ChipProcess | None = None
         self._repl = ReplFollower(FRIENDLY)
         self._held = b""
-        self._unread = bytearray()
-        self._is_writing = False
         # The slave end stays open here: no hang-up between two clients.
         self._master, self._slave = pty.openpty()
         tty.setraw(self._slave)
@@ -46,12 +42,13 @@ class Console:
         self.stdin_fd, self._to_chip = os.pipe()
         os.set_blocking(self._to_chip, False)
         link.symlink_to(os.ttyname(self._slave))
+        self._outlet = Outlet(self._master, self._hold)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._master, self._from_host)
 
     def close(self) -> None:
         self._loop.remove_reader(self._master)
-        self._loop.remove_writer(self._master)
+        self._outlet.close()
         for fd in (self._master, self._slave, self.stdin_fd, self._to_chip):
             os.close(fd)
 
@@ -64,6 +61,11 @@ class Console:
     @property
     def is_up(self) -> bool:
         return self._chip is not None and self._repl.is_up
+
+    @property
+    def dropped_size(self) -> int:
+        """Bytes lost in either direction."""
+        return self._overrun_size + self._outlet.dropped_size
 
     def is_idle(self) -> bool:
         """True when the tag waits at its prompt and runs nothing."""
@@ -97,7 +99,7 @@ class Console:
         self._held = b""
         os.set_blocking(self.stdin_fd, False)
         try:
-            while os.read(self.stdin_fd, _UNREAD_KEPT):
+            while os.read(self.stdin_fd, _HELD_MAX):
                 pass
         except BlockingIOError:
             pass
@@ -113,7 +115,7 @@ class Console:
 
     def _feed(self, chunk: bytes) -> None:
         if not self.is_up:
-            self._held = (self._held + chunk)[-_UNREAD_KEPT:]
+            self._held = (self._held + chunk)[-_HELD_MAX:]
             return
         plain, *after_ctrl_c = chunk.split(_CTRL_C)
         self._to_tag(plain)
@@ -131,7 +133,7 @@ class Console:
         except BlockingIOError:
             sent = 0
         # A full buffer loses bytes, as a UART overrun does.
-        self.dropped_size += len(content) - sent
+        self._overrun_size += len(content) - sent
 
     # ---- tag to host
 
@@ -148,18 +150,8 @@ class Console:
             return
         if self._log is not None:
             self._log.write(content)
-        self._unread += content
-        if len(self._unread) > _UNREAD_MAX:
-            self.dropped_size += len(self._unread) - _UNREAD_KEPT
-            del self._unread[:-_UNREAD_KEPT]
-        self._write_unread()
+        self._outlet.put(content)
 
-    def _write_unread(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            del self._unread[: os.write(self._master, self._unread)]
-        if bool(self._unread) != self._is_writing:
-            self._is_writing = bool(self._unread)
-            if self._is_writing:
-                self._loop.add_writer(self._master, self._write_unread)
-            else:
-                self._loop.remove_writer(self._master)
+    def _hold(self, is_held: bool) -> None:
+        if self._chip is not None:
+            self._chip.hold_output(is_held)

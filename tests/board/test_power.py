@@ -15,7 +15,7 @@ import pytest
 from boards import BOARDS
 from boards.virtual import BoardError
 from boards.virtual.control import BoardControl
-from tests.board.bench import bench
+from tests.board.bench import REGIONS, bench
 
 LOG = "import esp32; p = esp32.Partition.find(esp32.Partition.TYPE_DATA, label='log')[0]; "
 KEEPING_MAIN = """
@@ -234,3 +234,19 @@ def test_ending_the_supervisor_ends_the_tag_and_removes_its_doors(tmp_path):
     assert (tmp_path / "flash").stat().st_size == 4 << 20
     with pytest.raises(BoardError, match="no answer from a board"):
         control.status()
+
+
+def test_a_broken_file_system_is_named_and_never_formatted_over(tmp_path):
+    with bench(tmp_path) as b:
+        b.mpremote("exec", "f = open('kept', 'w'); f.write('x' * 5000); f.close()")
+    image = bytearray((tmp_path / "flash").read_bytes())
+    start = REGIONS["vfs"]["offset"]
+    for sector in (0, 4096):
+        # Both superblocks lose a byte of what their checksum covers; their names stay.
+        at = start + sector + image[start + sector :].index(b"littlefs") + 9
+        image[at] ^= 0xFF
+    (tmp_path / "flash").write_bytes(image)
+    with bench(tmp_path) as b:
+        b.wait_for("The filesystem appears to be corrupted")
+        assert b.mpremote("resume", "exec", "print('alive')").strip() == "alive"
+    assert (tmp_path / "flash").read_bytes() == image
