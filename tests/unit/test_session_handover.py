@@ -103,6 +103,13 @@ def test_an_offer_over_one_of_the_last_sixteen_records_is_taken(dock):
     assert dock.by_giver.command(protocol.OFFER, signed)[0] == protocol.OK
 
 
+def test_an_offer_over_an_earlier_record_names_that_records_hash(dock):
+    head_seq, _ = dock.tag.recorder.head()
+    dock.tag.recorder.note_event(labels.EVENT_LID_OPEN, seal=True)
+    _, answer = dock.offer(k2=head_seq, k3=bytes(32))
+    assert answer[0] == protocol.STALE_HEAD
+
+
 def test_an_offer_over_an_older_record_is_stale(dock):
     signed = dock.giver.custody(OFFER, dock.tag)
     for _ in range(16):

@@ -193,6 +193,10 @@ def test_a_newer_ticket_revokes_an_older_one_without_a_message_of_its_own(tag):
     assert (labels.EVENT_REVOCATION, [1, 0, [5]]) in tag.recorder.events
 
 
+def test_a_ticket_that_revokes_itself_is_revoked(tag):
+    assert connect(tag, tno=5, rev=1, revoked=(5,)) == protocol.REVOKED
+
+
 def test_revocation_survives_a_reboot(tag):
     connect(tag, tno=9, rev=1, revoked=(5,))
     again = tag.reboot()
@@ -351,3 +355,4 @@ def test_eight_rows_are_kept_and_the_least_guilty_makes_room(tag):
     for tno in range(10, 30):
         fail(tag, 1, tno)
     assert fail(tag)[1] == protocol.LOCKED
+    assert len(tag.state.get(statestore.LOCKS)) == 8 * 5
