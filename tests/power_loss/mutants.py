@@ -9,14 +9,14 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.paths import FIRMWARE
-from tests.power_loss import scenarios, sweep
-from tests.power_loss.scenarios import Kit
+from tests.power_loss.kit import Kit
+from tests.power_loss.suite import run
 from tests.power_loss.sweep import Tally
 
 _STORES = ("ringlog", "journal", "recordlog", "statestore", "keyslots")
@@ -36,87 +36,6 @@ class Mutant:
     new: str
     scenario: str
     also: tuple[str, str, str] | None = None
-
-
-def small(index: int) -> int:
-    return 12 if index % 3 else 9
-
-
-def mixed(index: int) -> int:
-    return (12, 9, 40, 12, 250, 17, 0, 100)[index % 8]
-
-
-def pages(index: int) -> int:
-    return (12, 700, 9, 300)[index % 4]
-
-
-def _ring(kit: Kit, count: int, size_of: Callable[[int], int], every: int, lag: int, **geometry):
-    return scenarios.RingScenario(kit, count, size_of, every, lag, **geometry)
-
-
-# Wide sectors: entries of several flash pages.
-_WIDE = {"slot_count": 94, "entry_size_max": 700, "sector_count": 3, "carry_count": 6}
-
-# name -> (kind of sweep, scenario of a kit, length of the workload)
-SCENARIOS: dict[str, tuple[str, Callable[[Kit], object]]] = {
-    "ring": ("cut", lambda kit: _ring(kit, 150, small, 5, 12)),
-    "ring, mixed sizes": ("cut", lambda kit: _ring(kit, 90, mixed, 4, 6, carry_count=2)),
-    "ring, many pages": ("cut", lambda kit: _ring(kit, 28, pages, 2, 1, **_WIDE)),
-    "ring, full": ("cut", lambda kit: _ring(kit, 120, small, 0, 0)),
-    "ring, no reserve": ("cut", lambda kit: _ring(kit, 110, small, 0, 0, reserve_slots=0)),
-    "ring, full, mixed sizes": ("cut", lambda kit: _ring(kit, 70, mixed, 0, 0)),
-    "journal and record log": ("cut", lambda kit: scenarios.PairScenario(kit, 100)),
-    "state store": ("cut", lambda kit: scenarios.StateScenario(kit, 90)),
-    "key slots": ("cut", scenarios.KeyScenario),
-    "key slots, first seed": ("cut", lambda kit: scenarios.KeyScenario(kit, has_rolls=False)),
-    "ring, twice": ("twice", lambda kit: _ring(kit, 60, small, 5, 12)),
-    "ring, mixed sizes, twice": ("twice", lambda kit: _ring(kit, 40, mixed, 4, 6)),
-    "ring, many pages, twice": ("twice", lambda kit: _ring(kit, 6, pages, 2, 1, **_WIDE)),
-    "ring, no reserve, twice": (
-        "twice",
-        lambda kit: _ring(kit, 75, small, 0, 0, reserve_slots=0),
-    ),
-    "journal and record log, twice": ("twice", lambda kit: scenarios.PairScenario(kit, 30)),
-    "state store, twice": ("twice", lambda kit: scenarios.StateScenario(kit, 60)),
-    "key slots, twice": ("twice", scenarios.KeyScenario),
-    "ring, errors": ("error", lambda kit: _ring(kit, 100, small, 5, 12)),
-    "ring, mixed sizes, errors": ("error", lambda kit: _ring(kit, 60, mixed, 4, 6)),
-    "ring, no reserve, errors": (
-        "error",
-        lambda kit: _ring(kit, 90, small, 0, 0, reserve_slots=0),
-    ),
-    "journal and record log, errors": ("error", lambda kit: scenarios.PairScenario(kit, 60)),
-    "state store, errors": ("error", lambda kit: scenarios.StateScenario(kit, 40)),
-    "key slots, errors": ("error", scenarios.KeyScenario),
-}
-
-# Second cuts: every fault at the first, the stable ones and one metastable at the second.
-_FIRST = ("none", "half", "random", "weak", "ghost", "late", "zeros", "last half")
-_SECOND = ("none", "half", "ghost", "zeros")
-
-
-def run(name: str, kit: Kit, tally: Tally, stop_at_bad: bool = False, stride: int = 3) -> None:
-    """Runs the sweep *name* of SCENARIOS on *kit*; every state goes into *tally*.
-
-    A sweep with two cuts takes every *stride*-th operation for the first of them.
-    """
-    try:
-        _run(name, kit, tally, stop_at_bad, stride)
-    except Exception as e:  # a mutant may not even get through the uncut workload
-        tally.note("workload", repr(e))
-
-
-def _run(name, kit, tally, stop_at_bad, stride):
-    kind, make = SCENARIOS[name]
-    scenario = make(kit)
-    if kind == "cut":
-        sweep.sweep(scenario, tally, stop_at_bad)
-    elif kind == "error":
-        sweep.sweep_errors(scenario, tally, stop_at_bad)
-    else:
-        sweep.sweep_twice(
-            scenario, tally, lambda number: number % stride == 0, _FIRST, _SECOND, stop_at_bad
-        )
 
 
 @contextmanager

@@ -3,9 +3,11 @@
 
 import pytest
 
-from tests.power_loss import mutants, scenarios, sweep
+from tests.power_loss import mutants, suite, sweep
 from tests.power_loss.census import CENSUS
-from tests.power_loss.scenarios import genuine_kit
+from tests.power_loss.kit import genuine_kit
+from tests.power_loss.pair_scenario import PairScenario
+from tests.power_loss.ring_scenario import RingScenario
 from tests.power_loss.sweep import Tally
 
 STATES_MIN = 15_000
@@ -16,15 +18,15 @@ def assert_clean(name: str, tally: Tally) -> None:
     assert not tally.bad, f"{tally.bad} bad of {tally.states}: {tally.samples}"
 
 
-@pytest.mark.parametrize("name", mutants.SCENARIOS)
+@pytest.mark.parametrize("name", suite.SCENARIOS)
 def test_every_cut_leaves_what_was_promised(name):
     tally = Tally()
-    mutants.run(name, genuine_kit(), tally, stride=12 if "twice" in name else 1)
+    suite.run(name, genuine_kit(), tally, stride=12 if "twice" in name else 1)
     assert_clean(name, tally)
 
 
 def test_the_sweeps_saw_at_least_15000_states():
-    missing = set(mutants.SCENARIOS) - set(CENSUS)
+    missing = set(suite.SCENARIOS) - set(CENSUS)
     if missing:
         pytest.skip(f"not all sweeps ran in this session: {sorted(missing)[0]} is missing")
     assert sum(states for states, _ in CENSUS.values()) >= STATES_MIN
@@ -34,21 +36,21 @@ def test_the_sweeps_saw_at_least_15000_states():
 def test_the_sweeps_notice_when_a_guard_is_removed(mutant):
     tally = Tally()
     with mutants.mutated(mutant) as kit:
-        mutants.run(mutant.scenario, kit, tally, stop_at_bad=True, stride=1)
+        suite.run(mutant.scenario, kit, tally, stop_at_bad=True, stride=1)
     assert tally.bad
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", [name for name in mutants.SCENARIOS if "twice" in name])
+@pytest.mark.parametrize("name", [name for name in suite.SCENARIOS if "twice" in name])
 def test_every_second_cut_after_every_first_leaves_what_was_promised(name):
     tally = Tally()
-    mutants.run(name, genuine_kit(), tally, stride=1)
+    suite.run(name, genuine_kit(), tally, stride=1)
     assert_clean(f"{name}, all", tally)
 
 
 def _journal_sized(kit):
-    return scenarios.RingScenario(
-        kit, 1500, mutants.small, 64, 90, sector_count=4, slot_count=254, entry_size_max=768
+    return RingScenario(
+        kit, 1500, suite.small, 64, 90, sector_count=4, slot_count=254, entry_size_max=768
     )
 
 
@@ -56,7 +58,7 @@ def _record_log_sized(kit):
     def size_of(index):
         return (217, 217, 404, 217, 1028, 150)[index % 6]
 
-    return scenarios.RingScenario(
+    return RingScenario(
         kit, 120, size_of, 7, 20, sector_count=4, slot_count=254, entry_size_max=1100
     )
 
@@ -72,8 +74,6 @@ def test_every_cut_in_sectors_of_real_size_leaves_what_was_promised(make):
 @pytest.mark.long
 def test_every_cut_of_both_logs_in_sectors_of_real_size_leaves_what_was_promised():
     tally = Tally()
-    scenario = scenarios.PairScenario(
-        genuine_kit(), 1200, block=64, record_size_max=400, slot_count=254
-    )
+    scenario = PairScenario(genuine_kit(), 1200, block=64, record_size_max=400, slot_count=254)
     sweep.sweep(scenario, tally)
     assert_clean("both logs, real size", tally)

@@ -5,7 +5,8 @@ import re
 
 from tests.fakes.nor import Nor
 from tests.paths import REPO
-from tests.power_loss.mutants import MUTANTS, SCENARIOS
+from tests.power_loss.mutants import MUTANTS
+from tests.power_loss.suite import SCENARIOS
 
 TEXT = (REPO / "docs" / "power-loss.md").read_text()
 

@@ -1,6 +1,9 @@
 # Runs on MicroPython: sweeps of tests/power_loss on the tag's own interpreter.
 # SPDX-License-Identifier: MIT
-import scenarios
+from kit import genuine_kit
+from pair_scenario import PairScenario
+from ring_scenario import RingScenario
+from scenarios import KeyScenario, StateScenario
 from sweep import Tally, sweep, sweep_errors
 
 
@@ -13,14 +16,14 @@ def mixed(index):
 
 
 def main():
-    kit = scenarios.genuine_kit()
+    kit = genuine_kit()
     tally = Tally()
-    sweep(scenarios.RingScenario(kit, 70, small, 5, 12), tally)
-    sweep(scenarios.RingScenario(kit, 30, mixed, 4, 6, carry_count=2), tally)
-    sweep(scenarios.PairScenario(kit, 30), tally)
-    sweep(scenarios.StateScenario(kit, 30), tally)
-    sweep(scenarios.KeyScenario(kit), tally)
-    sweep_errors(scenarios.PairScenario(kit, 20), tally)
+    sweep(RingScenario(kit, 70, small, 5, 12), tally)
+    sweep(RingScenario(kit, 30, mixed, 4, 6, carry_count=2), tally)
+    sweep(PairScenario(kit, 30), tally)
+    sweep(StateScenario(kit, 30), tally)
+    sweep(KeyScenario(kit), tally)
+    sweep_errors(PairScenario(kit, 20), tally)
     for sample in tally.samples:
         print(sample)
     print(tally.states, tally.bad)

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from tests.fakes.nor import SECTOR_SIZE, Nor
-from tests.power_loss.scenarios import fixed_entropy
+from tests.power_loss.kit import fixed_entropy
 
 
 def new_ring(device=None, sector_count=4, slot_count=20, size_max=100, reserve=3, first=0):
