@@ -15,7 +15,7 @@ import time
 
 from micropython import const
 
-from sealwire import cbor, labels, profile
+from sealwire import cbor, labels, profile, record
 
 from . import faults, statestore, version
 from .board import open_board
@@ -59,8 +59,8 @@ class App:
         self._faults = Faults(self.uptime)
         self.note_fault = self._faults.note
         self._budget = SealBudget(self.uptime)
-        self._signer = self._open_signer()
         certificate = storage.state.get(statestore.CERTIFICATE)
+        self._signer = self._open_signer(certificate)
         self.recorder = Recorder(
             storage.journal,
             storage.records,
@@ -82,10 +82,12 @@ class App:
         self._motion = self._open_motion()
         self._lid = self._open_lid()
 
-    def _open_signer(self):
+    def _open_signer(self, certificate):
         from .signer import SoftwareSigner
 
-        active = self.storage.key_slots.recover(None, _public_key_of)
+        # K3: the key in force is the newest in the chain; without rolls, the certified one.
+        newest = _certified_key(certificate)
+        active = self.storage.key_slots.recover(newest, _public_key_of)
         if active is None:
             raise NotEnrolled("no signing key")
         return SoftwareSigner(active[1], self.entropy)
@@ -226,6 +228,11 @@ class App:
 
 class NotEnrolled(Exception):
     """This tag has no key or no certificate: `sealtrail provision` it first."""
+
+
+def _certified_key(certificate):
+    claims = cbor.decode(record.parse_envelope(certificate)[1])
+    return claims[8][1][-2]
 
 
 def _public_key_of(seed):

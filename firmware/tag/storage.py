@@ -20,8 +20,9 @@ _JOURNAL_SECTORS = const(16)
 _JOURNAL_ENTRY_MAX = const(768)
 _RECORD_ENTRY_MAX = const(1100)
 _STATE_ENTRY_MAX = const(768)
-# Slots kept free so that a full ring can still take the mark that frees it.
-_RESERVE_SLOTS = const(4)
+# Slots kept free so that a full ring can still take the mark that frees it: an unclean boot
+# may burn 16 of them (docs/power-loss.md), and marks need a few more.
+_RESERVE_SLOTS = const(24)
 # Block protocol, ioctl: number of sectors.
 _IOCTL_SECTOR_COUNT = const(4)
 
