@@ -239,6 +239,34 @@ async def test_a_tag_that_is_gone_ends_the_sync_after_bounded_tries(shipment):
     assert visitor.link.connect_count == 4
 
 
+async def test_a_late_answer_to_another_command_does_not_disturb_a_sync(shipment):
+    visitor = shipment.visitor()
+    with shipment.store() as store:
+        await visitor.connect()
+        await visitor._say(protocol.STATUS, b"")  # its answer waits when the sync begins
+        await visitor.sync(store)
+        assert list(store.records()) == shipment.records
+
+
+async def test_what_was_sealed_between_sync_and_attestation_is_fetched_too(shipment):
+    visitor = shipment.visitor()
+    attest = shipment.tag.recorder.attest
+    sealed = []
+
+    def attest_later(nonce):
+        if not sealed:
+            shipment.add_records(2)
+            sealed.append(True)
+        return attest(nonce)
+
+    shipment.tag.recorder.attest = attest_later
+    with shipment.store() as store:
+        outcome = await sync_tag(visitor, store, NONCE)
+        assert list(store.records()) == shipment.records
+        assert store.statements() == [outcome.attestation.signed]
+    assert outcome.is_complete
+
+
 async def test_progress_is_told_and_only_grows(shipment):
     seen = []
     with shipment.store() as store:
