@@ -194,7 +194,9 @@ def profile_show(context: typer.Context) -> None:
 def coi_check(
     context: typer.Context,
     evidence: Annotated[Path, typer.Argument(help="The evidence file.")],
-    coi: Annotated[str, typer.Option("--coi", help="The reference on the papers.")],
+    coi: Annotated[
+        str, typer.Option("--coi", help="The reference on the papers; -: asked for, unseen.")
+    ] = "-",
     salt: Annotated[
         Path | None, typer.Option(help="The trip's salt file.  [this home's]", metavar="FILE")
     ] = None,
@@ -208,8 +210,8 @@ def coi_check(
 
     \b
     Examples:
-      sealtrail coi check evidence.seal --coi DIN-2026-000123
-      sealtrail coi check evidence.seal --coi DIN-2026-000123 --salt trip7.salt
+      sealtrail coi check evidence.seal
+      sealtrail coi check evidence.seal --salt trip7.salt < reference.txt
     """
     from . import coi as coi_salts
     from .cli_evidence import verified
@@ -218,7 +220,10 @@ def coi_check(
     session = session_of(context)
     found = verified(session, read_evidence(evidence), fleet_pub)
     vault = Vault(session.home)
-    number = coi_salts.check(session.home, vault, found.trips, coi, number=trip, salt_file=salt)
+    reference = coi_salts.asked(coi)
+    number = coi_salts.check(
+        session.home, vault, found.trips, reference, number=trip, salt_file=salt
+    )
     session.say(f"trip {number} was started for this reference")
     session.answer({"trip": number, "matches": True})
 

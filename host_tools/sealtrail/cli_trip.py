@@ -45,7 +45,9 @@ def add_to(app: typer.Typer) -> None:
 def trip_start(
     context: typer.Context,
     trip: Annotated[int, typer.Option(help="Its number; higher than the tag's last.", min=1)],
-    coi: Annotated[str, typer.Option(help="The chain-of-identity reference on the papers.")],
+    coi: Annotated[
+        str, typer.Option(help="The chain-of-identity reference; -: asked for, unseen.")
+    ] = "-",
     profile: Annotated[
         str, typer.Option(help="A shipped profile's name, or a .toml file.")
     ] = "ln2-dry-shipper",
@@ -58,13 +60,14 @@ def trip_start(
 ) -> None:
     """Starts a trip: from now on the profile's rules count.
 
-    The tag gets a commitment to the reference, never the reference itself. The salt that
-    opens it is kept here; `coi check` needs it.
+    The tag gets a commitment to the chain-of-identity reference, never the reference
+    itself, which is asked for (or read from standard input). The salt that opens the
+    commitment is kept here; `coi check` needs it.
 
     \b
     Examples:
-      sealtrail trip start --tag ST-0001 --trip 7 --coi DIN-2026-000123
-      sealtrail trip start --trip 8 --coi DIN-2026-000124 --profile fridge-2-8
+      sealtrail trip start --tag ST-0001 --trip 7
+      sealtrail trip start --trip 8 --profile fridge-2-8 < reference.txt
     """
     from . import coi as coi_salts
     from . import profiles
@@ -74,7 +77,8 @@ def trip_start(
     rules = profiles.load(profile)
     entry = wallet_of(session).choose(ticket, tag)
     # The salt is durable before the tag carries the commitment: else nobody could check it.
-    commitment = coi_salts.commit(session.home, Vault(session.home), coi, salt_out)
+    reference = coi_salts.asked(coi)
+    commitment = coi_salts.commit(session.home, Vault(session.home), reference, salt_out)
 
     async def start(visitor: "Visitor") -> None:
         await visitor.trip_start(trip, commitment, rules.cbor)

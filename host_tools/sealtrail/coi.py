@@ -6,8 +6,10 @@ to one patient's material without naming it. The salt is kept sealed here under 
 commitment's own name, and written to a file for whoever receives the box.
 """
 
+import getpass
 import hmac
 import secrets
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,6 +22,19 @@ from .model import Trip
 from .secrets import Vault
 
 _COI_SIZE_MAX = 200
+
+
+def asked(coi: str) -> str:
+    """*coi*, or for "-" what is typed (unseen) at the prompt, or stands on standard input.
+
+    A reference leads to a patient: as an argument it would stand in the shell's history
+    and be visible to everybody on this computer while the command runs.
+    """
+    if coi != "-":
+        return coi
+    if sys.stdin.isatty():
+        return getpass.getpass("Chain-of-identity reference: ")
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 def commit(home: Home, vault: Vault, coi: str, salt_out: Path | None) -> bytes:

@@ -78,8 +78,8 @@ class Story:
             trip = ("--trip", TRIP) if role == "courier" else ()
             self._tool.run(*_issue(role, name), *trip)
         self._tool.run(*_issue("qa", "Receiving QA"))
-        arm = ("--trip", TRIP, "--coi", CHAIN_OF_IDENTITY, "--profile", PROFILE)
-        self._visit("cell-lab", "trip", "start", *arm)
+        arm = ("--trip", TRIP, "--profile", PROFILE)
+        self._visit("cell-lab", "trip", "start", *arm, typed=CHAIN_OF_IDENTITY + "\n")
         self._hand_over("cell-lab", "ann", "Cell lab, dock 2")
 
     def _road(self) -> None:
@@ -101,6 +101,9 @@ class Story:
     def _verdict(self) -> None:
         self._chapter("5  The verdict, offline, by the independent reader")
         self._tool.run("verify", str(self._out / "evidence.seal"))
+        self._tool.run(
+            *("coi", "check", str(self._out / "evidence.seal")), typed=CHAIN_OF_IDENTITY + "\n"
+        )
         answer = self._tool.run("verify", str(self._out / "evidence.seal"), "--json", quiet=True)
         self.facts["verdict"] = json.loads(answer)
 
@@ -130,9 +133,9 @@ class Story:
         self._console.print()
         self._console.print(Rule(f"[bold]{title}[/]", align="left"))
 
-    def _visit(self, ticket: str, *command: str) -> None:
+    def _visit(self, ticket: str, *command: str, typed: str | None = None) -> None:
         self._sync_clocks()
-        self._tool.run(*command, "--ticket", _ticket_name(ticket))
+        self._tool.run(*command, "--ticket", ticket, typed=typed)
 
     def _hand_over(self, giver: str, receiver: str, place: str) -> None:
         where = ("--place", place, "--seal", "S-1138")
@@ -182,9 +185,5 @@ class Story:
 
 
 def _issue(role: str, name: str) -> tuple[str, ...]:
-    ticket = _ticket_name(name.lower().replace(" ", "-"))
+    ticket = name.lower().replace(" ", "-")
     return ("ticket", "issue", "--tag", SERIAL, "--role", role, "--name", name, "--as", ticket)
-
-
-def _ticket_name(holder: str) -> str:
-    return holder

@@ -42,8 +42,13 @@ class Tool:
         """Shifts the host's clock, so that host and tag live in the same days."""
         self._environment["SEALTRAIL_CLOCK_OFFSET_S"] = f"{offset_s:.3f}"
 
-    def run(self, *args: str, expect: int = 0, quiet: bool = False) -> str:
-        """Runs one command; returns its standard output. Raises StoryError on another exit."""
+    def run(
+        self, *args: str, expect: int = 0, quiet: bool = False, typed: str | None = None
+    ) -> str:
+        """Runs one command; *typed* is its standard input. Returns its standard output.
+
+        Raises StoryError when the exit code is not *expect*.
+        """
         self._console.print(
             f"[bold cyan]$ sealtrail {escape(shlex.join(args))}[/]", soft_wrap=True
         )
@@ -52,6 +57,7 @@ class Tool:
             [sys.executable, "-m", "sealtrail", *args],
             cwd=self._work,
             env=self._environment,
+            input=typed or "",
             capture_output=True,
             text=True,
             timeout=180,

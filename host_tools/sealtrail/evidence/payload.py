@@ -175,7 +175,7 @@ def _read_run(run: object, end_ms: int) -> Run:
         raise Refusal("R4", "runs malformed")
     values = _undelta(first, deltas, count)
     # Nearly all runs hold temperatures only: two passes in C instead of one in Python.
-    is_plain = _TEMP_MIN <= min(values) and max(values) <= _TEMP_MAX
+    is_plain = min(values) >= _TEMP_MIN and max(values) <= _TEMP_MAX
     if not is_plain and not all(map(_is_reading, values)):
         raise Refusal("R4", "reading out of range")
     return Run(probe, end_ms + start_ms, distance_ms, values)
