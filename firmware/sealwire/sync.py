@@ -204,8 +204,8 @@ class HostSync:
         """Everything taken so far is durable: only now may it be acknowledged."""
         self._durable_seq = self.next_seq - len(self._confirmed)
         is_due = self._durable_seq - self._acked_seq >= self._credit // 2
-        # A waiting SYNC carries the same credit and must not be replaced.
-        if self._command is None and (is_due or self.is_done):
+        # Never due right after a SYNC, which says the same: _ask() sets _acked_seq.
+        if is_due or self.is_done:
             self._acknowledge()
 
     def on_reply(self, code: int, content: bytes, now_ms: int) -> None:
