@@ -55,7 +55,7 @@ flash: $(STAMP) ## make flash BOARD=esp32_devkitc PORT=/dev/ttyUSB0
 generated: $(STAMP) ## rewrites generated files; a difference is an error
 	@$(BIN)/python tools/generate_all.py
 	@$(BIN)/python tests/vectors/make_vectors.py
-	@$(BIN)/python -m sealtrail.cli_reference > docs/cli.md
+	@$(BIN)/python -m sealtrail.commands.reference > docs/cli.md
 	@git diff --exit-code
 
 clean:

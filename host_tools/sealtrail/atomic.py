@@ -12,7 +12,7 @@ import secrets
 import stat
 from pathlib import Path
 
-from .errors import StorageError
+from sealtrail.errors import StorageError
 
 _MODE_DEFAULT = 0o644
 

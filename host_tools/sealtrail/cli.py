@@ -19,11 +19,16 @@ from typing import Annotated, Any
 
 import typer
 
-from . import __version__, cli_evidence, cli_fleet, cli_tag, cli_trip, cli_visit
-from .clock import HostClock, iso
-from .errors import LinkError, SealtrailError, StorageError, UsageError
-from .home import Home
-from .output import Session, one_line
+from sealtrail import __version__
+from sealtrail.clock import HostClock, iso
+from sealtrail.commands import evidence as cli_evidence
+from sealtrail.commands import fleet as cli_fleet
+from sealtrail.commands import tag as cli_tag
+from sealtrail.commands import trip as cli_trip
+from sealtrail.commands import visit as cli_visit
+from sealtrail.commands.output import Session, one_line
+from sealtrail.errors import LinkError, SealtrailError, StorageError, UsageError
+from sealtrail.home import Home
 
 EXIT_CODES = (
     (0, "done; `verify`: proved, and proved complete"),

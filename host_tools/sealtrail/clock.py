@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
-from .errors import UsageError
+from sealtrail.errors import UsageError
 
 OFFSET_VARIABLE = "SEALTRAIL_CLOCK_OFFSET_S"
 _OFFSET_MAX_S = 40 * 366 * 86_400  # certificates and dossiers live 30 years

@@ -26,7 +26,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import StorageError, UsageError
+from sealtrail.errors import StorageError, UsageError
 
 HOME_VARIABLE = "SEALTRAIL_HOME"
 _LOCK_WAIT_S = 5.0

@@ -16,9 +16,9 @@ from boards.virtual import aioble_source
 from boards.virtual.radio.controller import Pace
 from boards.virtual.radio.private_bus import why_no_bus
 from boards.virtual.radio.runner import RadioProcess
-from sealtrail.evidence_store import EvidenceStore
-from sealtrail.link import AdvertFilter, BleakLink
-from sealtrail.visitor import Visitor
+from sealtrail.radio.evidence_store import EvidenceStore
+from sealtrail.radio.link import AdvertFilter, BleakLink
+from sealtrail.radio.visitor import Visitor
 from tests.ble.conftest import DEFAULT_MAC, BareTag, bleak_on
 from tests.fakes.access_parts import Person
 from tests.fakes.fake_link import CERTIFICATE, ticket_for

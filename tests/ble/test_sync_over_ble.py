@@ -8,10 +8,10 @@ import pytest
 
 from boards.virtual.radio.runner import RadioProcess
 from sealtrail.errors import AccessRefused, LinkError
-from sealtrail.evidence_store import EvidenceStore
-from sealtrail.link import AdvertFilter, BleakLink
-from sealtrail.sync import SyncOutcome, sync_tag
-from sealtrail.visitor import DockNote, SyncProgress, Visitor, VisitorTicket
+from sealtrail.radio.evidence_store import EvidenceStore
+from sealtrail.radio.link import AdvertFilter, BleakLink
+from sealtrail.radio.sync import SyncOutcome, sync_tag
+from sealtrail.radio.visitor import DockNote, SyncProgress, Visitor, VisitorTicket
 from sealwire import protocol
 from sealwire.access import sha256
 from tests.ble.conftest import BareTag, StartBareTag

@@ -15,9 +15,9 @@ from functools import cache
 
 import cbor2
 
-from sealtrail import analysis
-from sealtrail.analysis_rules import tag_engine
-from sealtrail.excursion import sample_values
+from sealtrail.analysis import analyse as analysis
+from sealtrail.analysis.rules import tag_engine
+from sealtrail.analysis.excursion import sample_values
 from sealtrail.model import (
     Completeness,
     CustodyStep,

@@ -5,8 +5,8 @@ from collections import deque
 from collections.abc import Callable
 
 from sealtrail.errors import LinkError
-from sealtrail.link import Inbound
-from sealtrail.visitor import VisitorTicket
+from sealtrail.radio.link import Inbound
+from sealtrail.radio.visitor import VisitorTicket
 from sealwire import access, protocol
 from tests.fakes.access_parts import Person, TagParts, make_ticket
 

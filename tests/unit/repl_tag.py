@@ -21,8 +21,8 @@ from typing import Any
 import cbor2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sealtrail.certificate import sign1
 from sealtrail.errors import DeviceError
+from sealtrail.keys.certificate import sign1
 from tests.micropython import MICROPYTHON
 
 _DRIVER = """

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from sealtrail.analysis import analyse
-from sealtrail.analysis_axis import TimeAxis
-from sealtrail.analysis_gaps import gap_threshold_ms
-from sealtrail.analysis_model import GapKind, Verdict
+from sealtrail.analysis.analyse import analyse
+from sealtrail.analysis.axis import TimeAxis
+from sealtrail.analysis.gaps import gap_threshold_ms
+from sealtrail.analysis.results import GapKind, Verdict
 from sealtrail.errors import UsageError
 from sealtrail.model import Completeness, Event, ProbeFault, Reading, UtcInterval
 from tests.fakes.evidence_samples import (

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from sealtrail import mkt
-from sealtrail.analysis import analyse
+from sealtrail.analysis import mkt
+from sealtrail.analysis.analyse import analyse
 from sealtrail.errors import UsageError
 from tests.fakes.evidence_samples import HOUR_MS, QUIET, shipment
 

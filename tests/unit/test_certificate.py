@@ -7,8 +7,8 @@ import cbor2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sealtrail import certificate
 from sealtrail.errors import DeviceError, UsageError
+from sealtrail.keys import certificate
 
 FLEET = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 TAG = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))

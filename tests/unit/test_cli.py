@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from sealtrail import __version__, cli, cli_reference
+from sealtrail import __version__, cli
+from sealtrail.commands import reference as cli_reference
 from tests.paths import REPO
 
 PATHS = os.pathsep.join(str(REPO / name) for name in ("host_tools", "firmware"))
@@ -33,7 +34,7 @@ def leaves() -> list[list[str]]:
 
 def test_cli_document_is_what_the_commands_say() -> None:
     written = (REPO / "docs" / "cli.md").read_text(encoding="utf-8")
-    assert written == cli_reference.reference(), "run: python -m sealtrail.cli_reference"
+    assert written == cli_reference.reference(), "run: python -m sealtrail.commands.reference"
 
 
 @pytest.mark.parametrize("command", leaves(), ids=" ".join)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from sealtrail import custody
-from sealtrail.analysis import analyse
-from sealtrail.epcis_lint import lint
+from sealtrail.analysis.analyse import analyse
+from sealtrail.custody import document as custody
+from sealtrail.custody.epcis_lint import lint
 from sealtrail.errors import UsageError
 from sealtrail.model import Completeness, VerifiedEvidence
 from tests.fakes.evidence_samples import (

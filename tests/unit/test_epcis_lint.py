@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sealtrail import custody
-from sealtrail.analysis import analyse
-from sealtrail.epcis_lint import lint
+from sealtrail.analysis.analyse import analyse
+from sealtrail.custody import document as custody
+from sealtrail.custody.epcis_lint import lint
 from tests.fakes.evidence_samples import DAY_MS, START_MS, shipment
 from tests.paths import shared_data
 

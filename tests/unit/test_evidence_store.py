@@ -7,7 +7,7 @@ import os
 import pytest
 
 from sealtrail.errors import EvidenceRefused, StorageError
-from sealtrail.evidence_store import EvidenceStore
+from sealtrail.radio.evidence_store import EvidenceStore
 from sealwire.access import sha256
 from tests.upy.access_sync_pipe import CERTIFICATE, make_chain
 

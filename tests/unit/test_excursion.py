@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from sealtrail.analysis import analyse
-from sealtrail.analysis_model import Excursion, ExcursionEnd, Verdict
+from sealtrail.analysis.analyse import analyse
+from sealtrail.analysis.results import Excursion, ExcursionEnd, Verdict
 from sealtrail.model import Event, ProbeFault, Reading, VerifiedEvidence
 from sealwire import labels
 from tests.fakes.evidence_samples import MINUTE_MS, QUIET, shipment, with_tag_alarms

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from sealtrail import cli, errors, fleet
+from sealtrail import cli, errors
 from sealtrail.home import Home
-from sealtrail.secrets import Vault
-from sealtrail.tag_folder import TagFolder
+from sealtrail.keys import fleet
+from sealtrail.keys.secrets import Vault
+from sealtrail.keys.tag_folder import TagFolder
 from sealwire import access
 from tests.paths import REPO
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from sealtrail import firmware_build, flasher, raw_repl
+from sealtrail.device import firmware_build, flasher, raw_repl
+from sealtrail.device.firmware_build import Image, TagFile
+from sealtrail.device.raw_repl import RawRepl
 from sealtrail.errors import DeviceError, LinkError, UsageError
-from sealtrail.firmware_build import Image, TagFile
-from sealtrail.raw_repl import RawRepl
 from tests.unit.repl_tag import MicroPythonRepl, PtyTag
 
 BOARD = {"name": "virtual", "mpy_arch": "x64"}

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from sealtrail import fleet
 from sealtrail.clock import HostClock
 from sealtrail.errors import AccessRefused, UsageError
 from sealtrail.home import Home
-from sealtrail.secrets import Vault
+from sealtrail.keys import fleet
+from sealtrail.keys.secrets import Vault
 
 
 @pytest.fixture

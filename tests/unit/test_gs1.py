@@ -3,7 +3,7 @@
 
 import pytest
 
-from sealtrail import gs1
+from sealtrail.custody import gs1
 from sealtrail.errors import UsageError
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from sealtrail import secrets
 from sealtrail.clock import OFFSET_VARIABLE, HostClock
 from sealtrail.errors import AccessRefused, StorageError, UsageError
 from sealtrail.home import Home, checked_serial
-from sealtrail.secrets import PASSPHRASE_VARIABLE, Vault
+from sealtrail.keys import secrets
+from sealtrail.keys.secrets import PASSPHRASE_VARIABLE, Vault
 from tests.paths import REPO
 
 

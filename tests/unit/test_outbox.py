@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from sealtrail.custody.outbox import Outbox, State
 from sealtrail.errors import StorageError
-from sealtrail.outbox import Outbox, State
 
 SERVER = "https://epcis.example.com"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sealtrail import profiles
+from sealtrail import trip_profiles as profiles
 from sealtrail.errors import UsageError
 from sealwire import labels
 from sealwire import profile as wire

@@ -7,15 +7,16 @@ from pathlib import Path
 import cbor2
 import pytest
 
-from sealtrail import certificate, fleet, profiles
+from sealtrail import trip_profiles as profiles
 from sealtrail.clock import HostClock
-from sealtrail.dock_link import Dock
+from sealtrail.device.dock_link import Dock
+from sealtrail.device.provision import Provisioned, Provisioner, set_clock
 from sealtrail.errors import AccessRefused, DeviceError, SealtrailError
 from sealtrail.home import Home
-from sealtrail.provision import Provisioned, Provisioner, set_clock
-from sealtrail.secrets import Vault
-from sealtrail.tag_folder import TagFolder
-from sealtrail.wallet import Wallet
+from sealtrail.keys import certificate, fleet
+from sealtrail.keys.secrets import Vault
+from sealtrail.keys.tag_folder import TagFolder
+from sealtrail.keys.wallet import Wallet
 from tests.unit.repl_tag import DockTag
 
 

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from sealtrail import report
-from sealtrail.analysis import analyse
+from sealtrail.analysis.analyse import analyse
+from sealtrail.analysis.wording import duration, interval_text, temperature
 from sealtrail.errors import StorageError
 from sealtrail.model import Completeness, Event, ProbeFault, UtcInterval
-from sealtrail.report_csv import COLUMNS, render_csv
-from sealtrail.report_events import event_text
-from sealtrail.report_json import render_json
-from sealtrail.report_model import ReportModel
-from sealtrail.wording import duration, interval_text, temperature
+from sealtrail.report import write as report
+from sealtrail.report.content import ReportModel
+from sealtrail.report.csv_file import COLUMNS, render_csv
+from sealtrail.report.event_text import event_text
+from sealtrail.report.json_file import render_json
 from tests.fakes.evidence_samples import (
     COI_COMMITMENT,
     DAY_MS,

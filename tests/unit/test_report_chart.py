@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealtrail.analysis import analyse
-from sealtrail.report_chart import Chart, charts, decimate, number_ticks, time_ticks
+from sealtrail.analysis.analyse import analyse
+from sealtrail.report.chart import Chart, charts, decimate, number_ticks, time_ticks
 from tests.fakes.evidence_samples import DAY_MS, HOUR_MS, QUIET, START_MS, Story, shipment
 
 

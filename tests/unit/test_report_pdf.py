@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from sealtrail import report
-from sealtrail.analysis import analyse
+from sealtrail.analysis.analyse import analyse
 from sealtrail.errors import UsageError
-from sealtrail.report_pdf import render_pdf
-from sealtrail.report_pdf_style import Paper, find_fonts
+from sealtrail.report import write as report
+from sealtrail.report.pdf import render_pdf
+from sealtrail.report.pdf_style import Paper, find_fonts
 from tests.fakes.evidence_samples import DAY_MS, HOUR_MS, QUIET, START_MS, Step, Story, shipment
 from tests.fakes.evidence_samples import steps as placed
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sealtrail import ticket
 from sealtrail.errors import AccessRefused, StorageError, UsageError
 from sealtrail.home import Home
-from sealtrail.secrets import Vault
-from sealtrail.tag_folder import TagFolder
-from sealtrail.wallet import Wallet, WalletEntry
+from sealtrail.keys import ticket
+from sealtrail.keys.secrets import Vault
+from sealtrail.keys.tag_folder import TagFolder
+from sealtrail.keys.wallet import Wallet, WalletEntry
 from sealwire import access, protocol
 
 ACCESS_KEY = bytes(range(32))

@@ -6,9 +6,9 @@ import dataclasses
 import pytest
 
 from sealtrail.errors import AccessRefused, DeviceError, EvidenceRefused, LinkError
-from sealtrail.evidence_store import EvidenceStore
-from sealtrail.sync import sync_tag
-from sealtrail.visitor import DockNote, Visitor
+from sealtrail.radio.evidence_store import EvidenceStore
+from sealtrail.radio.sync import sync_tag
+from sealtrail.radio.visitor import DockNote, Visitor
 from sealwire import access, labels, profile, protocol, statement
 from tests.fakes.access_parts import NOW_S, Person, TagParts, verify
 from tests.fakes.fake_link import CERTIFICATE, FakeLink, ticket_for
@@ -56,7 +56,7 @@ def no_pauses(monkeypatch):
     async def at_once(_seconds):
         pass
 
-    monkeypatch.setattr("sealtrail.sync.asyncio.sleep", at_once)
+    monkeypatch.setattr("sealtrail.radio.sync.asyncio.sleep", at_once)
 
 
 async def test_connect_returns_what_the_tag_grants(shipment):
@@ -375,7 +375,7 @@ async def test_no_secret_shows_in_a_tickets_text(shipment):
 
 
 def test_every_failure_code_has_a_text_a_name_and_an_error():
-    from sealtrail.refusals import refusal_of
+    from sealtrail.radio.refusals import refusal_of
 
     for code in (*range(1, 7), *range(0x10, 0x14), *range(0x20, 0x2E)):
         error = refusal_of(code)

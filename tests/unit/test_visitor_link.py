@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from sealtrail.errors import LinkError
-from sealtrail.link import AdvertFilter, BleakLink, Inbound
+from sealtrail.radio.link import AdvertFilter, BleakLink, Inbound
 from sealwire import access, protocol
 from sealwire.frames import split_message
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from sealtrail import custody, upload
-from sealtrail.analysis import analyse
+from sealtrail.analysis.analyse import analyse
+from sealtrail.custody import document as custody
+from sealtrail.custody import upload
+from sealtrail.custody.auth import Auth, AuthKind
+from sealtrail.custody.outbox import Outbox, State
 from sealtrail.errors import UploadError, UsageError
-from sealtrail.outbox import Outbox, State
-from sealtrail.upload_auth import Auth, AuthKind
 from tests.fakes.capture_process import capture_server, environment
 from tests.fakes.evidence_samples import DAY_MS, START_MS, Story, shipment
 
@@ -87,7 +88,7 @@ def test_an_unreachable_server_leaves_the_document_queued_and_a_later_run_sends_
 CHILD = """
 import sys
 from pathlib import Path
-from sealtrail import upload
+from sealtrail.custody import upload
 box, url, document, evidence = sys.argv[1:]
 patience = upload.Patience(total_s=20, tries=12, first_wait_s=0.02, wait_max_s=0.1, lag_s=0.15)
 upload.upload(box, url, Path(document).read_bytes(), Path(evidence).read_bytes(), None, patience)

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import uvicorn
 
-from ..errors import SealtrailError, UsageError
-from .app import CaptureApi
-from .faults import VARIABLE, Faults
-from .store import CaptureStore
-from .validation import validator
+from sealtrail.capture_server.app import CaptureApi
+from sealtrail.capture_server.faults import VARIABLE, Faults
+from sealtrail.capture_server.store import CaptureStore
+from sealtrail.capture_server.validation import validator
+from sealtrail.errors import SealtrailError, UsageError
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -19,9 +19,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from ..epcis import GS1_CONTEXT, timestamp
-from .faults import Faults
-from .store import CaptureStore
+from sealtrail.capture_server.faults import Faults
+from sealtrail.capture_server.store import CaptureStore
+from sealtrail.custody.epcis import GS1_CONTEXT, timestamp
 
 EVENTS_MAX = 500
 CAPTURE_SIZE_MAX = 1 << 20

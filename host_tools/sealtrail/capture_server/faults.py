@@ -10,7 +10,7 @@ late), forget:1 (no job is known). P is a probability; the sequence is the same 
 import random
 from dataclasses import dataclass, field
 
-from ..errors import UsageError
+from sealtrail.errors import UsageError
 
 VARIABLE = "SEALTRAIL_CAPTURE_FAULTS"
 _SEED = 7

@@ -17,9 +17,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .. import atomic
-from ..epcis import timestamp
-from ..errors import StorageError
+from sealtrail import atomic
+from sealtrail.custody.epcis import timestamp
+from sealtrail.errors import StorageError
 
 Event = dict[str, Any]
 Problem = dict[str, Any]

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from ..model import TagCertificate
-from .cbor_strict import CborRefused, decode
-from .cose import EDDSA, ES256, Envelope, VerifyingKey, open_envelope
-from .refusal import Refusal
+from sealtrail.evidence.cbor_strict import CborRefused, decode
+from sealtrail.evidence.cose import EDDSA, ES256, Envelope, VerifyingKey, open_envelope
+from sealtrail.evidence.refusal import Refusal
+from sealtrail.model import TagCertificate
 
 _SUBJECT, _ISSUED_AT, _CONFIRMATION, _HARDWARE, _FIRMWARE = 2, 6, 8, -70001, -70002
 _CLAIMS = {_SUBJECT, _ISSUED_AT, _CONFIRMATION, _HARDWARE, _FIRMWARE}

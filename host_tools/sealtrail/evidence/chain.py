@@ -7,9 +7,9 @@ a rule raises Refusal, and nothing it said has entered the state.
 
 import hashlib
 
-from .cose import Envelope, VerifyingKey
-from .payload import CRASH_BLOCK, END, KEY_EPOCH, UNSIGNED, Payload
-from .refusal import Refusal
+from sealtrail.evidence.cose import Envelope, VerifyingKey
+from sealtrail.evidence.payload import CRASH_BLOCK, END, KEY_EPOCH, UNSIGNED, Payload
+from sealtrail.evidence.refusal import Refusal
 
 CLOCK_RESET = 37
 # R12: clocks of tags are trusted to 5 %; anything beyond is no drift but a contradiction.

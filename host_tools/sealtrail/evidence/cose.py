@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from .cbor_strict import CborRefused, head_at
-from .refusal import Refusal
+from sealtrail.evidence.cbor_strict import CborRefused, head_at
+from sealtrail.evidence.refusal import Refusal
 
 EDDSA, ED25519, ES256, ESP256 = -8, -19, -7, -9
 SIGNATURE_SIZE = 64

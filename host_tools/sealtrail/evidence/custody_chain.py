@@ -9,10 +9,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..model import CustodyStep, Event
-from .cose import VerifyingKey
-from .refusal import Refusal
-from .statements import ACCEPT, OFFER, PERSON, RawStatement, read_statement
+from sealtrail.evidence.cose import VerifyingKey
+from sealtrail.evidence.refusal import Refusal
+from sealtrail.evidence.statements import ACCEPT, OFFER, PERSON, RawStatement, read_statement
+from sealtrail.model import CustodyStep, Event
 
 OFFER_EVENT, ACCEPT_EVENT = 41, 42
 

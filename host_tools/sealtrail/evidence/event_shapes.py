@@ -3,7 +3,7 @@
 
 from collections.abc import Callable
 
-from .refusal import Refusal
+from sealtrail.evidence.refusal import Refusal
 
 Check = Callable[[object], bool]
 

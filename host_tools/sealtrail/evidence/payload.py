@@ -4,10 +4,10 @@
 import itertools
 from dataclasses import dataclass
 
-from .cbor_strict import CborRefused, decode
-from .cose import RECORD_HEADERS, Envelope
-from .event_shapes import judge_event
-from .refusal import Refusal
+from sealtrail.evidence.cbor_strict import CborRefused, decode
+from sealtrail.evidence.cose import RECORD_HEADERS, Envelope
+from sealtrail.evidence.event_shapes import judge_event
+from sealtrail.evidence.refusal import Refusal
 
 KIND, SEQ, PREV, UPTIME, UTC, RUNS, EVENTS, NONCE, NEXT_KEY, SEALED_BY_BOOT = range(10)
 BLOCK, CHECKPOINT, KEY_EPOCH, CRASH_BLOCK, END, UNSIGNED = 0, 2, 3, 4, 5, 6

@@ -5,11 +5,11 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .cbor_strict import CborRefused, decode
-from .certificate import FleetKey
-from .chain import ChainJudge
-from .cose import RECORD_HEADERS, Envelope, VerifyingKey, open_envelope
-from .refusal import Refusal
+from sealtrail.evidence.cbor_strict import CborRefused, decode
+from sealtrail.evidence.certificate import FleetKey
+from sealtrail.evidence.chain import ChainJudge
+from sealtrail.evidence.cose import RECORD_HEADERS, Envelope, VerifyingKey, open_envelope
+from sealtrail.evidence.refusal import Refusal
 
 (TIME, RECEIPT, ORDER, SERVICE, OFFER, FLEET, ACCEPT, ATTEST, REVOCATION, PERSON) = range(16, 26)
 ALLOWED_IN_EVIDENCE = (TIME, RECEIPT, SERVICE, FLEET, ATTEST, REVOCATION, PERSON)

@@ -5,7 +5,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..model import (
+from sealtrail.evidence.custody_chain import CustodyJudge, persons_of
+from sealtrail.evidence.payload import FAULT_BASE, UNSIGNED, Payload
+from sealtrail.evidence.statements import ATTEST, RawStatement
+from sealtrail.evidence.timeline import Bound, Timeline
+from sealtrail.evidence.trust import Asked
+from sealtrail.model import (
     Event,
     Freshness,
     ProbeFault,
@@ -17,11 +22,6 @@ from ..model import (
     VerifiedEvidence,
     VerifiedRecord,
 )
-from .custody_chain import CustodyJudge, persons_of
-from .payload import FAULT_BASE, UNSIGNED, Payload
-from .statements import ATTEST, RawStatement
-from .timeline import Bound, Timeline
-from .trust import Asked
 
 _CLOCK_SET, _TRIP, _TRIP_END = 43, 30, 32
 

@@ -9,7 +9,7 @@ that has none, or no upper one, is bounded by its neighbours: time does not go b
 import bisect
 from dataclasses import dataclass, field
 
-from ..model import UtcInterval
+from sealtrail.model import UtcInterval
 
 DRIFT_PPM = 500
 _FAR_MS = 1 << 62

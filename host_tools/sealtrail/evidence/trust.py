@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import atomic
-from ..errors import StorageError, UsageError
-from ..fleet import read_lines
-from ..home import Home
-from .certificate import FleetKey
-from .cose import VerifyingKey
+from sealtrail import atomic
+from sealtrail.errors import StorageError, UsageError
+from sealtrail.evidence.certificate import FleetKey
+from sealtrail.evidence.cose import VerifyingKey
+from sealtrail.home import Home
+from sealtrail.keys.fleet import read_lines
 
 NONCE_SIZE = 16
 # The oldest go first. More would only matter to somebody who never verifies.

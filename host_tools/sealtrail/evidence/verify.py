@@ -9,17 +9,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..errors import UnreadableEvidence, VerifyError
-from ..model import Completeness, Freshness, TagCertificate, VerifiedEvidence
-from . import cbor_strict
-from .certificate import FleetKey, is_certificate, judge_certificate
-from .chain import ChainJudge
-from .cose import open_envelope
-from .payload import Payload, read_payload
-from .refusal import Refusal
-from .statements import ATTEST, REVOCATION, RawStatement, StatementJudge, statement_type
-from .story import Material, tell
-from .trust import Asked, KnownHead
+from sealtrail.errors import UnreadableEvidence, VerifyError
+from sealtrail.evidence import cbor_strict
+from sealtrail.evidence.certificate import FleetKey, is_certificate, judge_certificate
+from sealtrail.evidence.chain import ChainJudge
+from sealtrail.evidence.cose import open_envelope
+from sealtrail.evidence.payload import Payload, read_payload
+from sealtrail.evidence.refusal import Refusal
+from sealtrail.evidence.statements import (
+    ATTEST,
+    REVOCATION,
+    RawStatement,
+    StatementJudge,
+    statement_type,
+)
+from sealtrail.evidence.story import Material, tell
+from sealtrail.evidence.trust import Asked, KnownHead
+from sealtrail.model import Completeness, Freshness, TagCertificate, VerifiedEvidence
 
 EVIDENCE_SIZE_MAX = 64 << 20
 ITEM_SIZE_MAX = 1024

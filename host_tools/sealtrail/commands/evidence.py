@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: MIT
+"""Commands on evidence files: verify, report, custody, upload, outbox. Parse, call, print."""
+
+# ruff: noqa: PLC0415 -- each command loads what it needs: --help stays fast
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sealtrail.clock import iso
+from sealtrail.commands.inputs import (
+    FleetPubOption,
+    TripOption,
+    read_evidence,
+    read_input,
+    session_of,
+)
+from sealtrail.commands.output import Session, one_line
+from sealtrail.errors import Incomplete, StorageError, UsageError, VerifyError
+
+if TYPE_CHECKING:
+    from sealtrail.custody.auth import Auth
+    from sealtrail.model import VerifiedEvidence
+
+_PANEL = "Evidence"
+_DOCUMENT_SIZE_MAX = 64 << 20
+_outbox = typer.Typer(help="What still has to be uploaded.", no_args_is_help=True)
+EvidenceArgument = Annotated[
+    Path, typer.Argument(help="The evidence file, such as evidence.seal.", metavar="FILE")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Gives the main command these commands."""
+    for command in (verify, report, custody, upload):
+        app.command(rich_help_panel=_PANEL)(command)
+    app.add_typer(_outbox, name="outbox", rich_help_panel=_PANEL)
+
+
+def verified(session: Session, raw: bytes, fleet_pub: Path | None) -> "VerifiedEvidence":
+    """The evidence in *raw*, every rule checked. Raises VerifyError, UsageError."""
+    from sealtrail.evidence.trust import TrustStore
+    from sealtrail.evidence.verify import verify_evidence
+
+    trust = TrustStore(session.home, fleet_pub)
+    found = verify_evidence(raw, trust)
+    if found.records and fleet_pub is None:
+        head = found.records[-1]
+        try:
+            # A later, shorter file of this tag is then known to be cut off.
+            trust.note_head(found.certificate.tid, head.seq, head.sha256)
+        except StorageError as problem:
+            session.warn(f"the last record seen is not noted: {problem.message}")
+    return found
+
+
+def verify(
+    context: typer.Context, evidence: EvidenceArgument, fleet_pub: FleetPubOption = None
+) -> None:
+    """Proves or refuses evidence, offline. Exit 0 only for proved and complete.
+
+    Checks the tag's certificate, every signature, the chain from first to last record,
+    and whether the tag itself attested to this computer that nothing is missing.
+
+    \b
+    Exit: 0 proved and complete; 3 valid, but later records may be missing;
+    1 refused (rule and record are named); 2 the file is unreadable, empty or cut off.
+
+    \b
+    Examples:
+      sealtrail verify evidence.seal
+      sealtrail verify evidence.seal --fleet-pub fleet.pub --json
+    """
+    from sealtrail.analysis.analyse import analyse
+    from sealtrail.commands import verdict_view as view
+    from sealtrail.model import Completeness
+
+    session = session_of(context)
+    try:
+        found = verified(session, read_evidence(evidence), fleet_pub)
+    except VerifyError as problem:
+        session.answer(view.refusal_json(problem))
+        raise
+    analysis = analyse(found)
+    session.say(f"{evidence}: {view.verdict_line(found)}")
+    for name, text in view.identity_rows(found):
+        session.say(f"  {name:<13}{text}")
+    session.table("timeline", ("record", "time", "what"), view.timeline_rows(found))
+    if analysis.trip:
+        session.say(f"temperature: {analysis.verdict.value}")
+    if analysis.excursions:
+        heads = ("rule", "from", "for", "extreme", "end")
+        session.table("excursions", heads, view.excursion_rows(analysis))
+    if found.custody:
+        heads4 = ("when", "verdict", "who", "where")
+        session.table("custody", heads4, view.custody_rows(found))
+    for finding in analysis.findings:
+        session.say(f"finding: {finding}")
+    session.answer(view.as_json(found, analysis))
+    if found.freshness.completeness is not Completeness.PROVED:
+        raise Incomplete(
+            f"{evidence}: valid, but not proved complete: {found.freshness.detail}",
+            "Only a sync by this computer, up to the last record, proves that.",
+        )
+
+
+def report(
+    context: typer.Context,
+    evidence: EvidenceArgument,
+    pdf: Annotated[
+        Path, typer.Option("--out", "-o", help="The PDF to write.", metavar="FILE")
+    ] = Path("report.pdf"),
+    csv: Annotated[
+        Path | None, typer.Option(help="Also write all readings as CSV.", metavar="FILE")
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Also write every figure as JSON.", metavar="FILE")
+    ] = None,
+    trip: TripOption = None,
+    fleet_pub: FleetPubOption = None,
+) -> None:
+    """Writes the report for quality assurance: chart, excursions, events, custody, verdict.
+
+    The evidence itself is attached to the PDF. Evidence that is refused gives no report;
+    evidence that is not proved complete gives one that says so.
+
+    \b
+    Examples:
+      sealtrail report evidence.seal
+      sealtrail report evidence.seal -o trip7.pdf --csv trip7.csv --trip 7
+    """
+    from sealtrail.analysis.analyse import analyse
+    from sealtrail.report.write import write_report
+
+    session = session_of(context)
+    found = verified(session, read_evidence(evidence), fleet_pub)
+    analysis = analyse(found, trip)
+    write_report(
+        found,
+        analysis,
+        pdf,
+        csv,
+        figures,
+        made_at_ms=session.clock.now_ms(),
+        simulated_clock=session.clock.is_simulated,
+    )
+    for path in filter(None, (pdf, csv, figures)):
+        session.say(f"{path} written")
+    session.answer(
+        {"pdf": pdf, "csv": csv, "figures": figures, "temperature": analysis.verdict.value}
+    )
+
+
+def custody(
+    context: typer.Context,
+    evidence: EvidenceArgument,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The document to write.", metavar="FILE")
+    ] = Path("custody.jsonld"),
+    profile: Annotated[
+        Path | None, typer.Option(help="Parties and products in GS1 keys (TOML).", metavar="FILE")
+    ] = None,
+    revision: Annotated[int, typer.Option(help="Number of a corrected document.", min=0)] = 0,
+    trip: TripOption = None,
+    fleet_pub: FleetPubOption = None,
+) -> None:
+    """Writes what happened as GS1 EPCIS 2.0 (JSON-LD), checked by a linter.
+
+    \b
+    Examples:
+      sealtrail custody evidence.seal --profile gs1.toml
+      sealtrail custody evidence.seal -o trip7.jsonld --trip 7
+    """
+    from sealtrail import atomic
+    from sealtrail.analysis.analyse import analyse
+    from sealtrail.custody.document import build_document
+    from sealtrail.custody.parties import load_profile
+
+    session = session_of(context)
+    parties = load_profile(profile)
+    found = verified(session, read_evidence(evidence), fleet_pub)
+    document = build_document(
+        found, analyse(found, trip), parties, session.clock.now_ms(), revision
+    )
+    atomic.write_bytes(out, document)
+    if parties.is_demo:
+        session.warn("no --profile: GS1's demonstration keys stand in for all parties")
+    session.say(f"{out} written, {len(document)} B")
+    session.answer({"file": out, "size": len(document), "demonstration": parties.is_demo})
+
+
+def upload(
+    context: typer.Context,
+    document: Annotated[Path, typer.Argument(help="The custody document.", metavar="FILE")],
+    evidence: Annotated[
+        Path, typer.Option(help="The evidence the document speaks of.", metavar="FILE")
+    ],
+    url: Annotated[str, typer.Option(help="The capture server.", metavar="URL")],
+    token_file: Annotated[
+        Path | None, typer.Option(help="A file with a bearer token.", metavar="FILE")
+    ] = None,
+    user: Annotated[str, typer.Option(help="A name, with --password-file.")] = "",
+    password_file: Annotated[
+        Path | None, typer.Option(help="A file with the password.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Delivers a custody document and its evidence to an EPCIS capture server.
+
+    Both are queued durably first. What could not be delivered stays in the outbox; the
+    same command again goes on, and the server keeps one copy whatever was lost between.
+
+    \b
+    Examples:
+      sealtrail upload custody.jsonld --evidence evidence.seal --url http://127.0.0.1:8080
+      sealtrail upload custody.jsonld --evidence evidence.seal \\
+          --url https://epcis.example.com --token-file epcis.token
+    """
+    from sealtrail.custody.upload import upload as deliver
+
+    session = session_of(context)
+    raw = read_input(document, _DOCUMENT_SIZE_MAX)
+    proof = read_evidence(evidence)
+    auth = _auth(user, password_file, token_file)
+    session.home.make(session.home.root)
+    with session.progress("uploading"):
+        # People paste the capture interface's own address; the client adds that part.
+        server = url.rstrip("/").removesuffix("/capture")
+        result = deliver(session.home.outbox, server, raw, proof, auth)
+    session.say(f"{document}: {result.event_count} events stored by {one_line(result.server)}")
+    session.say(f"evidence: {one_line(result.evidence_url)}")
+    session.answer(
+        {
+            "server": result.server,
+            "state": result.state.value,
+            "events": result.event_count,
+            "evidence_url": result.evidence_url,
+            "attempts": result.attempt_count,
+        }
+    )
+
+
+def _auth(user: str, password_file: Path | None, token_file: Path | None) -> "Auth":
+    from sealtrail.custody.auth import Auth, AuthKind
+
+    if token_file and (user or password_file):
+        raise UsageError("--token-file and --user exclude each other")
+    if bool(user) != bool(password_file):
+        raise UsageError("--user and --password-file belong together")
+    if token_file:
+        return Auth(AuthKind.BEARER, secret_path=token_file)
+    return Auth(AuthKind.BASIC, user, password_file) if user else Auth()
+
+
+@_outbox.command("show")
+def outbox_show(context: typer.Context) -> None:
+    """Shows what still has to be uploaded, and why it is still here.
+
+    \b
+    Example:
+      sealtrail outbox show
+    """
+    from sealtrail.custody.outbox import Outbox, State
+
+    session = session_of(context)
+    entries = []
+    if session.home.outbox.exists():
+        with contextlib.closing(Outbox(session.home.outbox)) as outbox:
+            entries = [one for one in outbox.entries() if one.state is not State.STORED]
+    rows = [
+        (
+            str(one.entry_id),
+            one.state.value,
+            iso(one.created_ms),
+            str(one.attempt_count),
+            one_line(one.server),
+            one_line(one.detail),
+        )
+        for one in entries
+    ]
+    heads = ("number", "state", "since", "tries", "server", "last answer")
+    session.table("outbox", heads, rows)
+    session.answer({"pending": [dict(zip(heads, row, strict=True)) for row in rows]})

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+"""Commands by radio: scan, status, sync. Parse, call, print."""
+
+# ruff: noqa: PLC0415 -- each command loads what it needs: --help stays fast
+
+import asyncio
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from sealtrail.commands.inputs import (
+    AIR_PANEL,
+    SerialOption,
+    TicketOption,
+    WaitOption,
+    run_visit,
+    session_of,
+    wallet_of,
+)
+from sealtrail.errors import Incomplete
+
+if TYPE_CHECKING:
+    from sealtrail.radio.visitor import Visitor
+
+_T = TypeVar("_T")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Gives the main command these commands."""
+    for command in (scan, status, sync):
+        app.command(rich_help_panel=AIR_PANEL)(command)
+
+
+def scan(
+    context: typer.Context,
+    wait: Annotated[float, typer.Option(help="How many seconds to listen.", min=1, max=600)] = 5,
+) -> None:
+    """Lists the tags on the air, and names those that a ticket here opens.
+
+    A tag on a trip shows a changing name and no values: only its ticket holders know it.
+
+    \b
+    Example:
+      sealtrail scan --wait 10
+    """
+    from sealtrail.radio import visit
+
+    session = session_of(context)
+    wallet = wallet_of(session)
+    entries = [wallet.get(name) for name in wallet.names()]
+    seen = asyncio.run(visit.scan(entries, wait))
+    rows = [
+        (
+            tag.serial or "not ours",
+            tag.name,
+            f"{tag.rssi_dbm} dBm",
+            "trip" if tag.is_private else "depot",
+        )
+        for tag in seen
+    ]
+    session.table("tags on the air", ("tag", "name", "signal", "mode"), rows)
+    session.answer(
+        {
+            "tags": [
+                {"serial": t.serial or None, "name": t.name, "rssi_dbm": t.rssi_dbm} for t in seen
+            ]
+        }
+    )
+
+
+def status(
+    context: typer.Context,
+    tag: SerialOption = None,
+    ticket: TicketOption = None,
+    wait: WaitOption = 15,
+) -> None:
+    """Asks a tag how it is: open trip, last record, whether it knows the time.
+
+    \b
+    Example:
+      sealtrail status --tag ST-0001
+    """
+    session = session_of(context)
+    entry = wallet_of(session).choose(ticket, tag)
+
+    async def ask(visitor: "Visitor") -> Any:
+        return visitor.ready
+
+    ready = run_visit(entry, wait, ask)
+    session.say(f"{entry.serial}: {f'trip {ready.trip} is open' if ready.trip else 'no trip'}")
+    session.say(f"  last record   {ready.head_seq if ready.head_seq >= 0 else 'none yet'}")
+    session.say(f"  clock         {'well known' if ready.is_sure else 'not sure'}")
+    session.say(f"  your ticket   {entry.name} ({entry.role})")
+    session.answer(
+        {
+            "serial": entry.serial,
+            "trip": ready.trip or None,
+            "head_seq": ready.head_seq,
+            "head_hash": bytes(ready.head_hash),
+            "is_clock_sure": ready.is_sure,
+            "scope": ready.scope,
+            "ticket": entry.name,
+        }
+    )
+
+
+def sync(
+    context: typer.Context,
+    tag: SerialOption = None,
+    ticket: TicketOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="The evidence file to write.  [SERIAL.seal]"),
+    ] = None,
+    wait: WaitOption = 15,
+) -> None:
+    """Brings a tag's evidence here, and has the tag attest that this is all of it.
+
+    Records are safe on this computer before the tag hears so. A lost link is taken up
+    again where it broke; so is a sync that was interrupted. The attestation answers a
+    number that this computer chose now: that is what lets `verify` here say "proved".
+
+    \b
+    Exit: 0 all of it, attested; 3 the tag went on recording, sync again;
+    4 the link failed, repeat: what came is kept; 5 the ticket was refused.
+
+    \b
+    Examples:
+      sealtrail sync --tag ST-0001
+      sealtrail sync --ticket ST-0001-qa-3 -o evidence.seal
+    """
+    from sealtrail.evidence.trust import TrustStore
+    from sealtrail.radio.evidence_store import EvidenceStore
+    from sealtrail.radio.sync import sync_tag
+    from sealtrail.radio.visit import visitor_for
+
+    session = session_of(context)
+    entry = wallet_of(session).choose(ticket, tag)
+    target = out or Path(f"{entry.serial}.seal")
+    trust = TrustStore(session.home)
+    folder = session.home.make(session.home.evidence)
+    store_path = folder / f"{entry.serial}-{entry.tid.hex()}.store"
+    visitor = visitor_for(entry, wait)
+    with EvidenceStore(store_path, entry.certificate) as store:
+        # Durable before it is asked for: an answer to a number that was forgotten proves nothing.
+        nonce = trust.new_nonce(entry.tid, session.clock.now_ms())
+        with session.progress(f"syncing {entry.serial}") as bar:
+            outcome = asyncio.run(
+                _closing(
+                    visitor,
+                    sync_tag(
+                        visitor, store, nonce, lambda now: bar(now.next_seq, now.head_seq + 1)
+                    ),
+                )
+            )
+        trust.note_answer(entry.tid, nonce, session.clock.now_ms())
+        size = store.export(target)
+        gap_seq = store.first_missing()
+        is_whole = gap_seq > store.head_seq
+    session.say(
+        f"{entry.serial}: {outcome.record_count} new records ({outcome.size:,} B),"
+        f" last is {outcome.head_seq}"
+    )
+    session.say(f"{target} written, {size:,} B")
+    if not is_whole:
+        session.warn(
+            f"{target}: lacks record {gap_seq}: this ticket reads its trip only;"
+            " what verifies from the tag's first record on comes with a QA or service ticket."
+        )
+    session.answer(
+        {
+            "serial": entry.serial,
+            "file": target,
+            "size": size,
+            "new_records": outcome.record_count,
+            "new_bytes": outcome.size,
+            "head_seq": outcome.head_seq,
+            "connections": outcome.connection_count,
+            "unsealed_entries": outcome.attestation.unsealed_count,
+            "is_complete": outcome.is_complete,
+            "first_gap_seq": None if is_whole else gap_seq,
+        }
+    )
+    if not outcome.is_complete:
+        raise Incomplete(
+            f"{entry.serial}: the attested record {outcome.head_seq} is not the last one here",
+            "Sync again.",
+        )
+
+
+async def _closing(visitor: "Visitor", work: Awaitable[_T]) -> _T:
+    try:
+        return await work
+    finally:
+        await visitor.close()

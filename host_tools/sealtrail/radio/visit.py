@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""A visit as a command makes it: ticket from the wallet, link by bleak, session, goodbye."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from bleak import BleakScanner
+from bleak.exc import BleakError
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from sealtrail.commands.output import one_line
+from sealtrail.errors import LinkError
+from sealtrail.keys.wallet import WalletEntry
+from sealtrail.radio.link import AdvertFilter, BleakLink
+from sealtrail.radio.visitor import Visitor, VisitorTicket
+from sealwire import protocol
+
+
+@dataclass(frozen=True, slots=True)
+class SeenTag:
+    """One tag on the air. *serial* "": no ticket here is for it. *rssi_dbm* 0: not told."""
+
+    serial: str
+    name: str
+    rssi_dbm: int
+    is_private: bool
+
+
+@contextlib.asynccontextmanager
+async def open_visit(entry: WalletEntry, scan_s: float) -> AsyncIterator[Visitor]:
+    """Finds the ticket's tag and opens a session; says goodbye at the end.
+
+    Raises LinkError when the tag is not found within *scan_s*, AccessRefused when it
+    refuses the ticket.
+    """
+    visitor = visitor_for(entry, scan_s)
+    try:
+        await visitor.connect()
+        yield visitor
+    finally:
+        await visitor.close()
+
+
+def visitor_for(entry: WalletEntry, scan_s: float) -> Visitor:
+    """A visitor that is not connected yet."""
+    ticket = VisitorTicket(
+        tid=entry.tid,
+        certificate=entry.certificate,
+        ticket=entry.ticket,
+        ticket_key=entry.ticket_key,
+        visit_keys=(entry.visit_key,),
+        holder_key=Ed25519PrivateKey.from_private_bytes(entry.holder_seed),
+    )
+    return Visitor(ticket, BleakLink(AdvertFilter(ticket.visit_keys), scan_s))
+
+
+async def scan(entries: Sequence[WalletEntry], scan_s: float) -> list[SeenTag]:
+    """All Sealtrail tags heard within *scan_s*, nearest first. Raises LinkError."""
+    filters = [(entry.serial, AdvertFilter((entry.visit_key,))) for entry in entries]
+    try:
+        async with asyncio.timeout(scan_s + 10):
+            heard = await BleakScanner.discover(timeout=scan_s, return_adv=True)
+    except (BleakError, TimeoutError, OSError, EOFError) as problem:
+        raise LinkError(
+            f"no radio: {one_line(str(problem) or type(problem).__name__)}",
+            "Is Bluetooth switched on?",
+        ) from problem
+    seen = []
+    for device, advert in heard.values():
+        serial = next((s for s, known in filters if known.matches(device, advert)), "")
+        if serial or protocol.SERVICE_UUID in advert.service_uuids:
+            name = one_line(advert.local_name or "")
+            is_private = protocol.COMPANY_ID in advert.manufacturer_data
+            seen.append(SeenTag(serial, name, advert.rssi or 0, is_private))
+    return sorted(seen, key=lambda tag: (-tag.rssi_dbm, tag.name))

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""The verdict in plain words, for a reader who knows nothing of records and signatures."""
+
+from sealtrail.analysis.results import Analysis, Excursion, Verdict
+from sealtrail.analysis.wording import count, duration, limit_text, short_text, temperature
+from sealtrail.model import CustodyStep
+
+HEADLINES = {
+    Verdict.WITHIN_LIMITS: "Within limits",
+    Verdict.EXCURSION: "Limits were broken",
+    Verdict.UNDECIDED: "Not decided",
+}
+_AGREED = "handed over"
+
+
+def headline(analysis: Analysis) -> str:
+    """Two or three words."""
+    return HEADLINES[analysis.verdict]
+
+
+def summary(analysis: Analysis) -> tuple[str, ...]:
+    """What the verdict rests on, two to six sentences."""
+    if analysis.verdict is Verdict.WITHIN_LIMITS:
+        return (
+            "Every temperature reading from start to end of the trip kept the rules.",
+            "No reading is missing, all records are signed, and they are proved to be all.",
+        )
+    if analysis.verdict is Verdict.UNDECIDED:
+        lines = ["No reading broke a rule, but the trip can't be judged as a whole:"]
+        return (*lines, *(f"• {reason}" for reason in analysis.reasons))
+    return (*_excursion_lines(analysis), *_also(analysis))
+
+
+def _excursion_lines(analysis: Analysis) -> list[str]:
+    rules = {item.rule.rule_id for item in analysis.excursions}
+    broken = count(len(rules), "temperature rule was", "temperature rules were")
+    total = count(len(analysis.excursions), "excursion")
+    lines = [f"{broken} broken, {total} in all:"]
+    for rule in {item.rule.rule_id: item.rule for item in analysis.excursions}.values():
+        own = [item for item in analysis.excursions if item.rule.rule_id == rule.rule_id]
+        worst = _worst(own)
+        length = duration(sum(item.duration_ms for item in own))
+        extreme = "warmest" if rule.kind.is_upper else "coldest"
+        lines.append(
+            f"• Probe {rule.probe} {limit_text(rule)} for {length}, {extreme} "
+            f"{temperature(worst.extreme_centi_c)} ({short_text(worst.extreme_at)})."
+        )
+    return lines
+
+
+def _worst(items: list[Excursion]) -> Excursion:
+    sign = 1 if items[0].rule.kind.is_upper else -1
+    return max(items, key=lambda item: sign * item.extreme_centi_c)
+
+
+def _also(analysis: Analysis) -> list[str]:
+    return [f"• Also: {reason}" for reason in analysis.reasons]
+
+
+def attention(analysis: Analysis) -> tuple[str, ...]:
+    """What else a person should look at before deciding. Empty when there is nothing."""
+    lines = []
+    if analysis.lids:
+        open_ms = [lid.open_ms for lid in analysis.lids if lid.open_ms is not None]
+        longest = f", the longest {duration(max(open_ms))}" if open_ms else ""
+        lines.append(f"{count(len(analysis.lids), 'opening')} of the lid{longest}")
+    if analysis.shocks:
+        peak_mg = max(shock.peak_mg for shock in analysis.shocks)
+        lines.append(f"{count(len(analysis.shocks), 'shock entry', 'shock entries')}, "
+                     f"highest {peak_mg / 1000:.1f} g")  # fmt: skip
+    if analysis.tilts:
+        angle = max(tilt.angle_max_deg for tilt in analysis.tilts)
+        lines.append(f"{count(len(analysis.tilts), 'tilt')}, greatest angle {angle}°")
+    if analysis.restarts:
+        lines.append(f"{count(len(analysis.restarts), 'restart')} of the tag during the trip")
+    lines.append(custody_line(analysis.custody))
+    return (*lines, *analysis.findings)
+
+
+def custody_line(custody: tuple[CustodyStep, ...]) -> str:
+    """The chain of custody in one sentence."""
+    if not custody:
+        return "No handover is recorded: custody during the trip is not proved"
+    odd = [step for step in custody if step.verdict != _AGREED]
+    unknown = [step for step in custody if not step.key_known]
+    total = count(len(custody), "handover")
+    if not odd and not unknown:
+        return f"{total}, each signed by giver and receiver and in agreement"
+    parts = []
+    if odd:
+        parts.append(f"{len(odd)} not in order ({odd[0].verdict})")
+    if unknown:
+        parts.append(f"{len(unknown)} with a key nobody certified")
+    return f"{total}, of which {' and '.join(parts)}"
