@@ -22,6 +22,7 @@ from .board import open_board
 from .clock import Clock
 from .entropy import Entropy
 from .faults import Faults
+from .pendingoffer import PendingOffer
 from .recorder import Recorder
 from .sampler import Sampler
 from .sealbudget import SealBudget
@@ -144,6 +145,7 @@ class App:
         self.trip.before_end = self.sampler.close_alarms
         self.trip.on_change = self._use_profile
         self.trip.resume()
+        PendingOffer(self.storage.state, self.recorder).resume()
         self._use_profile(self._kept_spent())
 
     def _note_clock(self):

@@ -20,17 +20,16 @@ from sealwire.protocol import (
     STATEMENT_SIZE_MAX,
 )
 
-from . import statestore
+from .pendingoffer import PendingOffer
 
 _TYPE_OF_OP = {OFFER: labels.STATEMENT_OFFER, ACCEPT: labels.STATEMENT_ACCEPT}
-_EVENT_OF_OP = {OFFER: labels.EVENT_OFFER, ACCEPT: labels.EVENT_ACCEPT}
 
 
 class Handover:
     """*verify(public_key, signature, parts)* says whether an Ed25519 signature holds."""
 
     def __init__(self, state, recorder, trip, verify):
-        self._state = state
+        self._pending = PendingOffer(state, recorder)
         self._recorder = recorder
         self._trip = trip
         self._verify = verify
@@ -38,7 +37,7 @@ class Handover:
     @property
     def pending(self):
         """The offer that waits for its accept, as it was signed; None if there is none."""
-        return self._state.get(statestore.PENDING_OFFER)
+        return self._pending.signed
 
     def take(self, op: int, signed: bytes, tno: int, holder: bytes) -> tuple:
         """Returns (code, content): OK with the new head's seq, or why it is refused.
@@ -89,12 +88,6 @@ class Handover:
 
     def _seal(self, op, signed, tno, holder) -> int:
         content = cbor.encode([tno, holder[:8], signed])
-        head_seq = self._recorder.custody_event(_EVENT_OF_OP[op], content)
-        # A cut here: an offer stands in the chain but nobody can accept it, or an accept
-        # stands there and its offer still waits. The visitor has no answer and repeats;
-        # the verifier shows the first as not accepted, the second time as without giver.
         if op == OFFER:
-            self._state.put(statestore.PENDING_OFFER, signed)
-        elif self.pending is not None:
-            self._state.delete(statestore.PENDING_OFFER)
-        return head_seq
+            return self._pending.seal_offer(signed, content)
+        return self._pending.seal_accept(content)

@@ -32,7 +32,7 @@ ALARM_SPENT = const(13)
 # What belongs to visitors of one enrolment.
 _VISITOR_KEYS = (ACCESS_KEY, TRIP, PENDING_OFFER, SESSION_NUMBER, REVOCATION, LOCKS, ALARM_SPENT)
 
-VALUE_SIZE_MAX = const(512)
+VALUE_SIZE_MAX = const(640)
 _PUT = const(1)
 _DELETE = const(2)
 
@@ -57,7 +57,7 @@ class StateStore:
         return None if index is None else self._ring.read(index)[1][1:]
 
     def put(self, key: int, value) -> None:
-        """Commits *value* (up to 512 B). A cut leaves the old or the new one, never neither.
+        """Commits *value* (up to 640 B). A cut leaves the old or the new one, never neither.
 
         A value that is there already costs no write. Raises RingFull if the living values
         leave no room (nothing changed), OSError (old or new).

@@ -10,8 +10,8 @@ import hashlib
 
 from sealwire import cbor, labels, profile
 from sealwire.record import parse_record
-from tag import statestore
 from tag.clock import Clock
+from tag.pendingoffer import PendingOffer
 from tag.recorder import Recorder
 from tag.storage import Storage
 from tag.trip import Trip
@@ -21,6 +21,7 @@ from tests.fakes.tagparts import CERTIFICATE, HostSigner
 
 KEYS_SECTORS, LOG_SECTORS = 6, 20
 RULES = profile.encode(profile.build("test", 60, [(1, 0, 0, -15000, 0, 0)], 0, 0, 0))
+CUSTODY = cbor.encode([1, b"holder00", b"statement"])
 REQUEST = cbor.encode({1: 7, 2: bytes(32), 3: RULES})
 
 
@@ -63,11 +64,12 @@ class Tag:
             CERTIFICATE,
         )
         self.trip = Trip(storage.state, self.recorder)
-        self.state = storage.state
+        self.pending = PendingOffer(storage.state, self.recorder)
 
     def begin(self):
         self.recorder.begin(1, "0.1.0")
         self.trip.resume()
+        self.pending.resume()
 
 
 def shipment(tag: Tag, acknowledged: list) -> None:
@@ -87,10 +89,11 @@ def shipment(tag: Tag, acknowledged: list) -> None:
     tag.trip.start(REQUEST)
     acknowledged.append(("trip", 7))
     samples(66)
-    tag.recorder.custody_event(labels.EVENT_OFFER, [1, b"holder00", b"statement"])
+    tag.pending.seal_offer(b"statement", CUSTODY)
     acknowledged.append(("offer", 1))
-    tag.state.put(statestore.PENDING_OFFER, b"statement")
     samples(1)
+    tag.pending.seal_accept(CUSTODY)
+    acknowledged.append(("accept", 1))
     tag.trip.end()
     acknowledged.append(("end", 7))
     samples(1)
@@ -100,7 +103,8 @@ def shipment(tag: Tag, acknowledged: list) -> None:
 def found_in(tag: Tag) -> tuple[list, str | None]:
     """What the records hold, in order, and what is wrong with the chain."""
     found, prev, boots = [], hashlib.sha256(CERTIFICATE).digest(), []
-    names = {labels.EVENT_TRIP: "trip", labels.EVENT_TRIP_END: "end", labels.EVENT_OFFER: "offer"}
+    names = {labels.EVENT_TRIP: "trip", labels.EVENT_TRIP_END: "end"}
+    custody = {labels.EVENT_OFFER: "offer", labels.EVENT_ACCEPT: "accept"}
     for seq, raw in tag.recorder.records.records(0):
         one = parse_record(raw)
         if (one.seq, one.prev) != (seq, prev):
@@ -108,7 +112,8 @@ def found_in(tag: Tag) -> tuple[list, str | None]:
         prev = hashlib.sha256(raw).digest()
         boots.append(one.boot)
         entries = [("sample", value) for run in one.runs for value in run[3]]
-        entries += [(names[e[1]], 7 if e[1] != 41 else 1) for e in one.events if e[1] in names]
+        entries += [(names[e[1]], 7) for e in one.events if e[1] in names]
+        entries += [(custody[e[1]], 1) for e in one.events if e[1] in custody]
         found += entries
     return found, None if boots == sorted(boots) else "boots go back"
 
@@ -134,6 +139,9 @@ def wrong_after(memory: bytearray, promised: list, trace: nor.Trace | None) -> s
             return f"life {life}: samples with a hole"
         if tag.trip.is_open != (("trip", 7) in found and ("end", 7) not in found):
             return f"life {life}: the trip is {'open' if tag.trip.is_open else 'closed'}"
+        waits = ("offer", 1) in found and ("accept", 1) not in found
+        if (tag.pending.signed == b"statement") != waits:
+            return f"life {life}: the offer {'is lost' if waits else 'waits for ever'}"
         if tag.recorder.unsealed_count:
             return f"life {life}: {tag.recorder.unsealed_count} entries never sealed"
         if trace is not None:

@@ -55,7 +55,7 @@ def test_putting_what_is_there_costs_no_write(device):
 @pytest.mark.parametrize(("key", "size"), [(-1, 1), (256, 1), (1, 513)])
 def test_a_key_or_value_out_of_range_is_refused(device, key, size):
     with pytest.raises(ValueError):
-        opened(device, slot_count=254, size_max=513).put(key, bytes(size))
+        opened(device, slot_count=254, size_max=641).put(key, bytes(size))
 
 
 def test_it_never_fills_and_keeps_every_value_through_ten_thousand_changes(device):
@@ -79,13 +79,13 @@ def test_it_never_fills_and_keeps_every_value_through_ten_thousand_changes(devic
 
 
 def test_one_put_writes_a_bounded_amount(device):
-    store = opened(device, slot_count=254, size_max=513)
+    store = opened(device, slot_count=254, size_max=641)
     for key in range(12):
-        store.put(key, bytes(512))
+        store.put(key, bytes(640))
     worst = 0
     for step in range(400):
         device.clear_counts()
-        store.put(step % 12, bytes([step & 255]) * 512)
+        store.put(step % 12, bytes([step & 255]) * 640)
         worst = max(worst, device.program_size)
     assert worst <= 3 * 4096
 
