@@ -72,11 +72,10 @@ async def run():
 
 asyncio.run(run())
 """
-# Waits as a firmware with nothing to do does: on a flag and on a far timer.
+# Waits on a far timer only: no flag that would be looked at every 50 ms.
 IDLE_MAIN = """
 import asyncio
 async def wait():
-    asyncio.create_task(asyncio.ThreadSafeFlag().wait())
     print("idle")
     await asyncio.sleep(10**6)
 asyncio.run(wait())

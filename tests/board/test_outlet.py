@@ -38,17 +38,23 @@ def _read(host: int, size_max: int) -> bytes:
     return out
 
 
-async def test_a_host_that_reads_gets_every_byte_and_the_source_is_held_meanwhile(line):
+async def _carry(line, count: int) -> bytes:
+    """Sends *count* blocks as a source that can be held, and reads slowly meanwhile."""
     outlet, host, asked = line
     sent, seen = 0, b""
-    while sent < 300 or len(seen) < sent * len(BLOCK):
+    while sent < count or len(seen) < count * len(BLOCK):
         is_held = bool(asked) and asked[-1]
-        if sent < 300 and not is_held:
+        if sent < count and not is_held:
             outlet.put(BLOCK)
             sent += 1
         seen += _read(host, 700)
         await asyncio.sleep(0)
-    assert len(seen) == 300_000
+    return seen
+
+
+async def test_a_host_that_reads_gets_every_byte_and_the_source_is_held_meanwhile(line):
+    outlet, _, asked = line
+    assert await _carry(line, 300) == BLOCK * 300
     assert outlet.dropped_size == 0
     assert True in asked
     assert asked[-1] is False
@@ -80,6 +86,5 @@ async def test_a_host_that_comes_late_gets_the_last_output_and_then_everything(l
         await asyncio.sleep(0)
     assert len(backlog) < KEPT_MAX
     dropped_size = outlet.dropped_size
-    outlet.put(b"fresh")
-    assert _read(host, 5) == b"fresh"
+    assert await _carry(line, 300) == BLOCK * 300
     assert outlet.dropped_size == dropped_size

@@ -15,7 +15,7 @@ import pytest
 from boards import BOARDS
 from boards.virtual import BoardError
 from boards.virtual.control import BoardControl
-from tests.board.bench import REGIONS, bench
+from tests.board.bench import REGIONS, Bench, bench
 
 LOG = "import esp32; p = esp32.Partition.find(esp32.Partition.TYPE_DATA, label='log')[0]; "
 KEEPING_MAIN = """
@@ -211,7 +211,11 @@ def _started(run_dir: Path) -> Iterator[tuple[subprocess.Popen[str], BoardContro
 
 def test_a_killed_supervisor_leaves_no_process_and_its_directory_serves_the_next(tmp_path):
     with _started(tmp_path) as (process, control):
-        pid = control.advance(86_400)["pid"]
+        control.advance(86_400)
+        # At its prompt a tag would also end by itself, at the end of its input.
+        Bench(tmp_path, control).mpremote("exec", "--no-follow", "while True: pass")
+        pid = control.status()["pid"]
+        assert not control.status()["is_idle"]
         process.kill()
     deadline_s = time.monotonic() + 5
     while _is_running(pid):

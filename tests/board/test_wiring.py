@@ -131,9 +131,10 @@ def test_the_lid_opens_at_its_instant_in_real_time(tmp_path):
 def test_a_scenario_goes_on_where_it_was_after_a_loss_of_power(tmp_path):
     with bench_in_a_world(tmp_path, [[3600, 1]]) as b:
         b.install(LID_MAIN)
+        b.control.advance(3000)
         b.lose_power()
         b.wait_for("watching", count=2)
-        b.control.advance(4000)
+        b.control.advance(700)
         assert "lid 1 at 3600000" in b.wait_for("lid 1")
 
 
