@@ -17,9 +17,18 @@ if not hasattr(sys.modules["micropython"], "const"):
 # The module imports its neighbour as MicroPython sees it.
 sys.path.append(str(REPO / "tests" / "upy"))
 
-from access_tag_parts import NOW_S, FakeState, PlainVisitor, TagParts, make_ticket
+from access_tag_parts import CERTIFICATE, NOW_S, FakeState, PlainVisitor, TagParts, make_ticket
 
-__all__ = ["NOW_S", "FakeState", "Person", "PlainVisitor", "TagParts", "make_ticket", "verify"]
+__all__ = [
+    "CERTIFICATE",
+    "NOW_S",
+    "FakeState",
+    "Person",
+    "PlainVisitor",
+    "TagParts",
+    "make_ticket",
+    "verify",
+]
 
 
 def verify(public_key, signature, parts) -> bool:

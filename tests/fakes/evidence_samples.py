@@ -16,8 +16,8 @@ from functools import cache
 import cbor2
 
 from sealtrail.analysis import analyse as analysis
-from sealtrail.analysis.rules import tag_engine
 from sealtrail.analysis.excursion import sample_values
+from sealtrail.analysis.rules import tag_engine
 from sealtrail.model import (
     Completeness,
     CustodyStep,

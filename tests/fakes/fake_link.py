@@ -8,9 +8,8 @@ from sealtrail.errors import LinkError
 from sealtrail.radio.link import Inbound
 from sealtrail.radio.visitor import VisitorTicket
 from sealwire import access, protocol
-from tests.fakes.access_parts import Person, TagParts, make_ticket
+from tests.fakes.access_parts import CERTIFICATE, Person, TagParts, make_ticket
 
-CERTIFICATE = b"certificate of a tag in memory"
 ACCESS_KEY = bytes(range(32))
 
 

@@ -12,6 +12,7 @@ from sealtrail.radio.visitor import DockNote, Visitor
 from sealwire import access, labels, profile, protocol, statement
 from tests.fakes.access_parts import NOW_S, Person, TagParts, verify
 from tests.fakes.fake_link import CERTIFICATE, FakeLink, ticket_for
+from tests.vectors.chain import TAG
 
 RULES = profile.encode(profile.build("LN2 dry shipper", 300, [[1, 0, 0, -15000, 0, 500]]))
 NOTE = DockNote("dock 4", NOW_S, 60, ("S-1138",))
@@ -24,6 +25,7 @@ class Shipment:
     def __init__(self, tmp_path, record_count=30):
         self.tag = TagParts(verify=verify)
         self.tag.set_clock()
+        self.tag.recorder.sign = lambda parts: TAG.sign(b"".join(map(bytes, parts)))
         self.add_records(record_count)
         self.path = tmp_path / "evidence"
         self.links = []
@@ -381,3 +383,12 @@ def test_every_failure_code_has_a_text_a_name_and_an_error():
         error = refusal_of(code)
         assert "0x" not in error.message and error.exit_code in (4, 5)
     assert "0x77" in refusal_of(0x77).message
+
+
+async def test_nothing_is_signed_over_a_head_that_the_tag_did_not_sign(shipment):
+    """H5: a false head in a custody statement would make its signer look like a liar."""
+    visitor = shipment.visitor()
+    await visitor.connect()
+    shipment.tag.recorder.sign = lambda parts: bytes(64)
+    with pytest.raises(EvidenceRefused, match="not signed by this tag"):
+        await visitor.offer(DockNote("Dock 2", NOW_S, 60, ("S-1",)))

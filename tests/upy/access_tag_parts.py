@@ -8,10 +8,11 @@ tests.fakes.access_parts.
 
 import hashlib
 import os
+from binascii import unhexlify
 
 from access_sync_pipe import make_record
 
-from sealwire import access, frames, labels, protocol, statement
+from sealwire import access, frames, labels, protocol, record, statement
 from tag import statestore
 from tag.admission import Admission
 from tag.clock import SRC_SERIAL, Clock
@@ -19,7 +20,13 @@ from tag.session import AccessSession
 from tag.trip import Trip
 
 ACCESS_KEY = bytes(range(32))
-CERTIFICATE = b"certificate of a tag in memory"
+# Of the vectors: a fixed key of tests/vectors/chain.py.
+CERTIFICATE = unhexlify(
+    "d28443a10127a05853a5026753542d30303031061a6ab13b8008a101a301012006215820ea0909ba"
+    "d18114823ad814edd796889fa5327d94d96376e5c18a73ec4d194b383a0001117067766972747561"
+    "6c3a0001117165302e312e305840f61a67e081892131340d15c363d2023b314035339a851bf0ab1d"
+    "adc6153991007db68e5da0247526ece35828ca65a62bb186f49970cd84b29d20cd8fb2dbd80a"
+)
 NOW_S = 1_795_000_000
 
 
@@ -119,7 +126,12 @@ class FakeRecorder:
         payload = statement.attestation_payload(
             self.tid, max(seq, 0), head_hash, nonce, self.boot, 1, 0, None, self.unsealed_count
         )
-        return statement.statement(payload, bytes(64))
+        parts = record.sig_structure_parts(statement.protected_of(), payload)
+        return statement.statement(payload, self.sign(parts))
+
+    def sign(self, parts):
+        """Replaced where somebody looks at signatures."""
+        return bytes(64)
 
 
 class FakeEntropy:

@@ -96,6 +96,7 @@ class BLE:
                 "io": 3,
                 "le_secure": False,
             }
+            one._static = os.urandom(6)
             one._mac = binascii.unhexlify(_environment("VTAG_MAC", "c0ffee000002"))
             one._queue_max = int(_environment("VTAG_TXQ", "12"))
             one._forget()
@@ -265,6 +266,8 @@ class BLE:
             raise OSError(_EINVAL)
         self._settings[name] = raw_of(value) if name == "gap_name" else value
         if name == "addr_mode":
+            # As NimBLE does: asking for a static address draws a new one each time.
+            self._static = os.urandom(6)
             self._take_address()
         elif name == "mtu" and self._link:
             self._send(link.MTU_WANTED, struct.pack("<H", value))
@@ -275,7 +278,7 @@ class BLE:
         if mode == _ADDRESS_PUBLIC:
             self._address = self._mac
         elif mode == _ADDRESS_STATIC:
-            self._address = bytes([self._mac[0] | 0xC0]) + self._mac[1:]
+            self._address = bytes([self._static[0] | 0xC0]) + self._static[1:]
         else:
             top = 0x40 if mode == _ADDRESS_RESOLVABLE else 0x00
             fresh = os.urandom(6)

@@ -9,6 +9,15 @@ over the bytes, find the exact reason. Work and memory are linear in the input's
 
 import cbor2
 
+# What cbor2 raises for bytes or values it does not take.
+CBOR2_FAULTS = (
+    cbor2.CBORError,
+    ValueError,
+    TypeError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+)
 DEPTH_MAX = 6
 _INT_LIMIT = 1 << 64
 
@@ -40,12 +49,23 @@ def decode(source: bytes) -> object:
         value = cbor2.loads(source)
         if cbor2.dumps(value) == source and _is_plain(value, 0):
             return value
-    except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError, MemoryError):
+    except CBOR2_FAULTS:
         pass  # the walk below says what is wrong with it
     value, end = _item(source, 0, 0)
     if end != len(source):
         raise CborRefused(TRAILING)
     return value
+
+
+def is_written(value: object, encoded: bytes, depth: int) -> bool:
+    """Whether *encoded* is deterministic CBOR, *depth* containers deep, of what it was read as.
+
+    False may also mean that it takes a closer look to know.
+    """
+    try:
+        return cbor2.dumps(value) == encoded and _is_plain(value, depth)
+    except CBOR2_FAULTS:
+        return False
 
 
 def item_end(source: bytes, offset: int) -> int:

@@ -55,6 +55,14 @@ def judge_certificate(item: bytes, fleet: Sequence[FleetKey]) -> tuple[TagCertif
     return certificate, public_key
 
 
+def key_in(item: bytes) -> VerifyingKey:
+    """The tag's key as a certificate names it; whether the fleet said so is not judged.
+
+    For who holds the certificate from a trusted hand (a ticket). Raises Refusal.
+    """
+    return VerifyingKey(_confirmed_key(_claims(open_envelope(item))[_CONFIRMATION])[0])
+
+
 def is_certificate(item: bytes) -> bool:
     """R1: a COSE_Sign1 whose payload is a map without key 0."""
     try:

@@ -23,6 +23,7 @@ class ChainJudge:
         self._enrolled = VerifyingKey(public_key)
         self._key = self._enrolled
         self._keys_seen = {public_key}
+        self._algorithms = self._enrolled.algorithms
         self.head_hash = hashlib.sha256(certificate_item).digest()
         self.count = 0
         self.hashes: list[bytes] = []
@@ -37,7 +38,7 @@ class ChainJudge:
 
     def take(self, item: bytes, envelope: Envelope, payload: Payload) -> bytes:
         """Judges the next record; returns its SHA-256."""
-        if not self._enrolled.allows(payload.algorithm):
+        if payload.algorithm not in self._algorithms:
             raise Refusal("R7", "algorithm does not fit the key", f"algorithm {payload.algorithm}")
         if payload.seq != self.count:
             detail = f"{payload.seq} instead of {self.count}"
@@ -83,8 +84,11 @@ class ChainJudge:
             raise Refusal("R11", "boot number goes back", f"{payload.boot} after {self._boot}")
         if payload.boot == self._boot and payload.up_ms < self._up_ms:
             raise Refusal("R11", "uptime goes back", f"{payload.up_ms} after {self._up_ms} ms")
-        has_reset = any(event.code == CLOCK_RESET for event in payload.events)
-        self._clock.take(payload, has_reset)
+        for event in payload.events:
+            if event.code == CLOCK_RESET:
+                self._clock.forget()
+        if payload.utc is not None:
+            self._clock.take(payload.boot, payload.up_ms, payload.utc)
 
     def _judge_crash(self, payload: Payload) -> None:
         sealed_by = payload.sealed_by_boot
@@ -126,37 +130,36 @@ class _ClockBounds:
         self._hi_ms: int | None = None
         self._floor_ms = 0  # highest lower bound of all records so far
 
-    def take(self, payload: Payload, has_reset: bool) -> None:
-        if has_reset:
-            self._boot, self._floor_ms = None, 0
-        if payload.utc is None:
-            return
-        lo_s, _, width_s = payload.utc
-        lo_ms = lo_s * 1000
-        hi_ms = None if width_s is None else (lo_s + width_s) * 1000
-        contradiction = Refusal("R12", "UTC contradicts an earlier interval")
+    def forget(self) -> None:
+        """What came before says nothing any more (CLOCK_RESET)."""
+        self._boot, self._floor_ms = None, 0
+
+    def take(self, boot: int, up_ms: int, utc: tuple[int, int, int | None]) -> None:
+        """Holds *utc* (lo_s, source, width_s) against the earlier ones. Raises Refusal R12."""
+        lo_ms, width_s = utc[0] * 1000, utc[2]
+        hi_ms = None if width_s is None else lo_ms + width_s * 1000
+        floor_ms = max(self._floor_ms, lo_ms)
         if hi_ms is not None and hi_ms < self._floor_ms:
-            raise contradiction
-        if self._boot == payload.boot:
-            early_ms, late_ms = self._moved(payload.up_ms)
+            raise _contradiction()
+        if self._boot == boot:
+            early_ms, late_ms = self._moved(up_ms)
             if hi_ms is not None and hi_ms < early_ms:
-                raise contradiction
+                raise _contradiction()
             if late_ms is not None and lo_ms > late_ms:
-                raise contradiction
+                raise _contradiction()
             lo_ms, hi_ms = max(lo_ms, early_ms), _least(hi_ms, late_ms)
-        self._boot, self._up_ms, self._lo_ms, self._hi_ms = (
-            payload.boot,
-            payload.up_ms,
-            lo_ms,
-            hi_ms,
-        )
-        self._floor_ms = max(self._floor_ms, lo_s * 1000)
+        self._boot, self._up_ms = boot, up_ms
+        self._lo_ms, self._hi_ms, self._floor_ms = lo_ms, hi_ms, floor_ms
 
     def _moved(self, up_ms: int) -> tuple[int, int | None]:
         passed_ms = up_ms - self._up_ms
         slack_ms = -(-passed_ms * _DRIFT_PPM // 1_000_000)
         late_ms = None if self._hi_ms is None else self._hi_ms + passed_ms + slack_ms
         return self._lo_ms + passed_ms - slack_ms, late_ms
+
+
+def _contradiction() -> Refusal:
+    return Refusal("R12", "UTC contradicts an earlier interval")
 
 
 def _least(one: int | None, other: int | None) -> int | None:

@@ -3,11 +3,14 @@
 
 Ed25519 is judged by libsodium (PyNaCl), the strictest of the common libraries: S below L,
 no point of small order, canonical encodings only. RFC 9052 sections 4.2 and 4.4.
+
+PyNaCl's `crypto_sign_open` hands back a copy of the message, which nobody here needs; the
+C function beneath it takes NULL for that. It is called directly where PyNaCl has it.
 """
 
 from dataclasses import dataclass
 
-import nacl.bindings
+import nacl.bindings  # initialises libsodium
 import nacl.exceptions
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -17,40 +20,56 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from sealtrail.evidence.cbor_strict import CborRefused, head_at
 from sealtrail.evidence.refusal import Refusal
 
+try:
+    from nacl._sodium import ffi as _ffi
+    from nacl._sodium import lib as _sodium
+except ImportError:  # not PyNaCl's public API: it may move
+    _ffi = _sodium = None
+
 EDDSA, ED25519, ES256, ESP256 = -8, -19, -7, -9
 SIGNATURE_SIZE = 64
 _PREFIX = b"\x84\x6aSignature1"
+_EDDSA_HEADER = b"\xa1\x01\x27"
 # Content of the protected header {1: alg}, the only one a record may have.
-RECORD_HEADERS = {b"\xa1\x01\x27": EDDSA, b"\xa1\x01\x32": ED25519, b"\xa1\x01\x26": ES256}
+RECORD_HEADERS = {_EDDSA_HEADER: EDDSA, b"\xa1\x01\x32": ED25519, b"\xa1\x01\x26": ES256}
 RECORD_HEADERS[b"\xa1\x01\x28"] = ESP256
 # The bytes in front of the payload of nearly every item: the fast way through an envelope.
 _COMMON_START = b"\xd2\x84\x43\xa1\x01\x27\xa0"
+_SIGNATURE_HEAD = b"\x58\x40"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made for every record, and frozen costs double
 class Envelope:
-    """A COSE_Sign1 taken apart; nothing in it is believed yet."""
+    """A COSE_Sign1 taken apart; nothing in it is believed yet. Not to be changed."""
 
     protected: bytes
     payload: bytes
     signature: bytes
 
 
+def common_envelope(source: bytes, offset: int) -> tuple[int, Envelope] | None:
+    """(end, envelope) of the item at *offset* if it has the form of nearly all, else None.
+
+    None says nothing about the item; what is returned keeps R2.
+    """
+    if not source.startswith(_COMMON_START, offset) or len(source) < offset + 10:
+        return None
+    begin = offset + 9
+    head, size = source[offset + 7], source[offset + 8]
+    if head == 0x59 and size:
+        begin, size = offset + 10, size << 8 | source[offset + 9]
+    elif head != 0x58 or size < 24:
+        return None
+    middle, end = begin + size, begin + size + 66
+    if source[middle : middle + 2] != _SIGNATURE_HEAD or end > len(source):
+        return None
+    return end, Envelope(_EDDSA_HEADER, source[begin:middle], source[middle + 2 : end])
+
+
 def open_envelope(item: bytes) -> Envelope:
     """Takes one item apart. Raises Refusal R2."""
-    start = len(_COMMON_START)
-    if item.startswith(_COMMON_START) and len(item) > start + 3:
-        head = item[start]
-        if head == 0x58 and item[start + 1] > 23:
-            begin, size = start + 2, item[start + 1]
-        elif head == 0x59 and item[start + 1]:
-            begin, size = start + 3, item[start + 1] << 8 | item[start + 2]
-        else:
-            return _open_slowly(item)
-        end = begin + size
-        if len(item) == end + 66 and item[end] == 0x58 and item[end + 1] == 64:
-            return Envelope(b"\xa1\x01\x27", item[begin:end], item[end + 2 :])
-    return _open_slowly(item)
+    common = common_envelope(item, 0)
+    return common[1] if common is not None and common[0] == len(item) else _open_slowly(item)
 
 
 def _open_slowly(item: bytes) -> Envelope:
@@ -88,26 +107,23 @@ class VerifyingKey:
     def is_ed25519(self) -> bool:
         return len(self.encoded) == 32
 
+    @property
+    def algorithms(self) -> tuple[int, int]:
+        """Those this key may be used with (R7): the key decides, never the header."""
+        return (EDDSA, ED25519) if self.is_ed25519 else (ES256, ESP256)
+
     def allows(self, algorithm: int) -> bool:
-        """R7: the key decides, never the header."""
-        return algorithm in ((EDDSA, ED25519) if self.is_ed25519 else (ES256, ESP256))
+        """R7: whether *algorithm* is one of them."""
+        return algorithm in self.algorithms
 
     def holds(self, envelope: Envelope) -> bool:
         """Whether the signature of *envelope* verifies under this key."""
-        message = b"".join(
-            (
-                _PREFIX,
-                bytes((0x40 + len(envelope.protected),))
-                if len(envelope.protected) < 24
-                else bytes((0x58, len(envelope.protected))),
-                envelope.protected,
-                b"\x40",
-                _byte_head(len(envelope.payload)),
-                envelope.payload,
-            )
-        )
-        if self.is_ed25519:
-            return _holds_ed25519(self.encoded, envelope.signature, message)
+        start, payload = _SIGNED_STARTS.get(envelope.protected), envelope.payload
+        if start is None:
+            start = _signed_start(envelope.protected)
+        message = start + _byte_head(len(payload)) + payload
+        if len(self.encoded) == 32:
+            return _holds_ed25519(self.encoded, envelope.signature + message)
         return _holds_p256(self.encoded, envelope.signature, message)
 
 
@@ -117,9 +133,25 @@ def _byte_head(size: int) -> bytes:
     return bytes((0x58, size)) if size < 256 else bytes((0x59, size >> 8, size & 255))
 
 
-def _holds_ed25519(key: bytes, signature: bytes, message: bytes) -> bool:
+def _signed_start(protected: bytes) -> bytes:
+    """The Sig_structure up to its payload."""
+    return _PREFIX + _byte_head(len(protected)) + protected + b"\x40"
+
+
+_SIGNED_STARTS = {protected: _signed_start(protected) for protected in RECORD_HEADERS}
+
+
+def _holds_ed25519(key: bytes, signed: bytes) -> bool:
+    """Whether *signed*, a signature of 64 bytes and its message, verifies under *key* (32)."""
+    if _sodium is not None:
+        length = len(signed)
+        return bool(_sodium.crypto_sign_open(_ffi.NULL, _ffi.NULL, signed, length, key) == 0)
+    return _holds_by_bindings(key, signed)
+
+
+def _holds_by_bindings(key: bytes, signed: bytes) -> bool:
     try:
-        nacl.bindings.crypto_sign_open(signature + message, key)
+        nacl.bindings.crypto_sign_open(signed, key)
     except (nacl.exceptions.BadSignatureError, ValueError):
         return False
     return True

@@ -1,10 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""A record's payload (R2 to R4): what it must and must not hold, read once and strictly."""
+"""A record's payload (R2 to R4): what it must and must not hold, read strictly.
 
-import itertools
+Two ways to the same verdict. Nearly all records are blocks with readings and a known time:
+for those section 5's grammar stands below as patterns over the encoded bytes, and what
+they match is deterministic CBOR of the right types. Whatever they do not match, right or
+wrong, is decoded and judged key by key; only that way knows reasons of R3.
+"""
+
+import re
+from array import array
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
 
-from sealtrail.evidence.cbor_strict import CborRefused, decode
+import cbor2
+
+from sealtrail.evidence.cbor_strict import CBOR2_FAULTS, CborRefused, decode, is_written
 from sealtrail.evidence.cose import RECORD_HEADERS, Envelope
 from sealtrail.evidence.event_shapes import judge_event
 from sealtrail.evidence.refusal import Refusal
@@ -22,11 +33,32 @@ _PROBES, _RUN_READINGS_MAX = 4, 1024
 _U32, _U40, _U48 = (1 << 32) - 1, (1 << 40) - 1, (1 << 48) - 1
 _TOLERANCE_MS = 1000
 _SOURCE_MAX = 4
-# Zigzag of the deltas that take one byte: nearly all of them.
-_ONE_BYTE = [(n >> 1) ^ -(n & 1) for n in range(128)]
+# Zigzag of the deltas that take one byte (nearly all of them) to a signed byte.
+_ONE_BYTE = bytes(((n >> 1) ^ -(n & 1)) & 255 for n in range(256))
+_ONE_BYTE_MAX = 64
+
+# Integers in shortest form, as alternatives that differ in their first byte.
+_UINT16 = rb"[\x00-\x17]|\x18[\x18-\xff]|\x19(?!\x00).."
+_UINT32 = _UINT16 + rb"|\x1a(?!\x00\x00)...."
+_UINT40 = _UINT32 + rb"|\x1b\x00\x00\x00(?!\x00)....."
+_UINT48 = _UINT32 + rb"|\x1b\x00\x00(?!\x00\x00)......"
+_NEGATIVE = rb"[\x20-\x37]|\x38[\x18-\xff]|\x39(?!\x00)..|\x3a(?!\x00\x00)...."
+# Kind 0, SEQ, PREV, UPTIME, UTC with a width, and the head of RUNS; then each run's own head.
+_BLOCK_START = re.compile(
+    rb"[\xa6\xa7]\x00\x00\x01(?:%b)\x02\x58\x20.{32}\x03\x82(?:%b)(?:%b)"
+    rb"\x04\x83(?:%b)[\x00-\x04](?:%b)\x05[\x81-\x97]"
+    % (_UINT32, _UINT32, _UINT48, _UINT40, _UINT32),
+    re.DOTALL,
+)
+_RUN_START = re.compile(
+    rb"\x86[\x00-\x03](?:\x00|%b)(?:%b)(?:%b)(?:%b|%b)(?:[\x40-\x57]|\x58[\x18-\xff]|\x59(?!\x00)..)"
+    % (_NEGATIVE, _UINT32, _UINT16, _UINT32, _NEGATIVE),
+    re.DOTALL,
+)
 
 
-@dataclass(frozen=True, slots=True)
+# These three are made for every record: frozen ones would take a twentieth of all the time.
+@dataclass(slots=True)
 class Run:
     """Readings of one probe at even distances; times are uptimes of the record's boot."""
 
@@ -36,7 +68,7 @@ class Run:
     values: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RawEvent:
     """One event: uptime of the record's boot, code, content."""
 
@@ -45,7 +77,7 @@ class RawEvent:
     content: object
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Payload:
     """A well-formed payload. Whether it is true is for the chain to say."""
 
@@ -57,10 +89,10 @@ class Payload:
     utc: tuple[int, int, int | None] | None  # lo_s, source, width_s
     runs: tuple[Run, ...]
     events: tuple[RawEvent, ...]
-    nonce: bytes | None
-    next_key: bytes | None
-    sealed_by_boot: int | None
     algorithm: int
+    nonce: bytes | None = None
+    next_key: bytes | None = None
+    sealed_by_boot: int | None = None
 
 
 def read_payload(envelope: Envelope) -> Payload:
@@ -68,8 +100,53 @@ def read_payload(envelope: Envelope) -> Payload:
     algorithm = RECORD_HEADERS.get(envelope.protected)
     if algorithm is None:
         raise Refusal("R2", "protected header not allowed")
+    block = _plain_block(envelope.payload)
+    return _read_any(envelope.payload, algorithm) if block is None else _take(block, algorithm)
+
+
+def _plain_block(source: bytes) -> dict[int, Any] | None:
+    """The fields of a block that is fit for `_take`; None: look closer."""
+    start = _BLOCK_START.match(source)
+    if start is None:
+        return None
     try:
-        fields = decode(envelope.payload)
+        fields: dict[int, Any] = cbor2.loads(source)
+    except CBOR2_FAULTS:
+        return None
+    if len(fields) != source[0] & 31:
+        return None  # a key stands twice
+    offset = start.end()
+    for run in fields[RUNS]:
+        run_start = _RUN_START.match(source, offset)
+        if run_start is None:
+            return None
+        offset = run_start.end() + len(run[5])
+    if EVENTS in fields:
+        is_whole = source[offset] == EVENTS and is_written(fields[EVENTS], source[offset + 1 :], 1)
+        return fields if is_whole else None
+    return fields if offset == len(source) else None
+
+
+def _take(fields: dict[int, Any], algorithm: int) -> Payload:
+    """The payload of a plain block. Raises Refusal R4."""
+    _, seq, prev, (boot, up_ms), (lo_s, source, width_s), runs, *events = fields.values()
+    return Payload(
+        BLOCK,
+        seq,
+        prev,
+        boot,
+        up_ms,
+        (lo_s, source, width_s),
+        tuple([_judge_run(run, up_ms) for run in runs]),
+        tuple([_read_event(event, up_ms) for event in events[0]]) if events else (),
+        algorithm,
+    )
+
+
+def _read_any(source: bytes, algorithm: int) -> Payload:
+    """The payload, judged key by key. Raises Refusal R3 or R4."""
+    try:
+        fields = decode(source)
     except CborRefused as fault:
         raise Refusal("R3", fault.reason) from None
     if not isinstance(fields, dict):
@@ -163,20 +240,35 @@ def _read_run(run: object, end_ms: int) -> Run:
     if not (
         _is_uint(probe, _PROBES - 1)
         and type(start_ms) is int
-        and -end_ms <= start_ms <= 0
+        and start_ms <= 0
         and _is_uint(distance_ms, _U32)
-        and _is_uint(count, _RUN_READINGS_MAX)
+        and _is_uint(count, _U32)
         and type(first) is int
         and isinstance(deltas, bytes)
-        and count >= 1
+    ):
+        raise Refusal("R4", "runs malformed")
+    return _judge_run(run, end_ms)
+
+
+def _judge_run(run: list[Any], end_ms: int) -> Run:
+    """A run whose members have the right types and signs."""
+    probe, start_ms, distance_ms, count, first, deltas = run
+    if not (
+        -end_ms <= start_ms
+        and 1 <= count <= _RUN_READINGS_MAX
         and (count == 1) == (distance_ms == 0)
         and start_ms + (count - 1) * distance_ms <= _TOLERANCE_MS
     ):
         raise Refusal("R4", "runs malformed")
-    values = _undelta(first, deltas, count)
-    # Nearly all runs hold temperatures only: two passes in C instead of one in Python.
-    is_plain = min(values) >= _TEMP_MIN and max(values) <= _TEMP_MAX
-    if not is_plain and not all(map(_is_reading, values)):
+    if len(deltas) == count - 1 and deltas.isascii():
+        changes = array("b", deltas.translate(_ONE_BYTE))
+        values = tuple(accumulate(changes, initial=first))
+        reach = _ONE_BYTE_MAX * count  # no reading is further from the first one
+    else:
+        values = _undelta(first, deltas, count)
+        reach = _TEMP_MAX
+    is_inside = _TEMP_MIN + reach <= first <= _TEMP_MAX - reach
+    if not is_inside and not all(map(_is_reading, values)):
         raise Refusal("R4", "reading out of range")
     return Run(probe, end_ms + start_ms, distance_ms, values)
 
@@ -187,8 +279,6 @@ def _is_reading(value: int) -> bool:
 
 def _undelta(first: int, deltas: bytes, count: int) -> tuple[int, ...]:
     """The readings behind zigzag LEB128 deltas in shortest form, at most 3 bytes each."""
-    if len(deltas) == count - 1 and (not deltas or max(deltas) < 128):
-        return tuple(itertools.accumulate(map(_ONE_BYTE.__getitem__, deltas), initial=first))
     values = [first]
     number = shift = 0
     for byte in deltas:

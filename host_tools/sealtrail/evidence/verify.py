@@ -13,7 +13,7 @@ from sealtrail.errors import UnreadableEvidence, VerifyError
 from sealtrail.evidence import cbor_strict
 from sealtrail.evidence.certificate import FleetKey, is_certificate, judge_certificate
 from sealtrail.evidence.chain import ChainJudge
-from sealtrail.evidence.cose import open_envelope
+from sealtrail.evidence.cose import Envelope, common_envelope, open_envelope
 from sealtrail.evidence.payload import Payload, read_payload
 from sealtrail.evidence.refusal import Refusal
 from sealtrail.evidence.statements import (
@@ -29,7 +29,6 @@ from sealtrail.model import Completeness, Freshness, TagCertificate, VerifiedEvi
 
 EVIDENCE_SIZE_MAX = 64 << 20
 ITEM_SIZE_MAX = 1024
-_COMMON_START = b"\xd2\x84\x43\xa1\x01\x27\xa0"
 
 
 class Trust(Protocol):
@@ -96,8 +95,8 @@ def judge(raw: bytes, fleet: Sequence[FleetKey]) -> Judged:
     statements = StatementJudge(certificate.tid, judged.chain, fleet)
     index = 1
     while end < len(raw):
-        begin, end = end, item_end(raw, end, index)
-        _judge_item(raw[begin:end], index, judged, statements)
+        begin, (end, envelope) = end, _next_item(raw, end, index)
+        _judge_item(raw[begin:end], envelope, index, judged, statements)
         index += 1
     _judge_revocations(judged)
     return judged
@@ -114,14 +113,28 @@ def _why_no_certificate(item: bytes) -> None:
     raise Refusal("R1", "certificate missing", "the file begins with something else")
 
 
-def _judge_item(item: bytes, index: int, judged: Judged, statements: StatementJudge) -> None:
+def _next_item(raw: bytes, offset: int, index: int) -> tuple[int, Envelope | None]:
+    """R1: (end of the item at *offset*, its envelope where it has the form of nearly all)."""
+    common = common_envelope(raw, offset)
+    if common is not None and common[0] - offset <= ITEM_SIZE_MAX:
+        return common
+    return item_end(raw, offset, index), None
+
+
+def _judge_item(
+    item: bytes,
+    envelope: Envelope | None,
+    index: int,
+    judged: Judged,
+    statements: StatementJudge,
+) -> None:
     seq: int | None = None
     try:
-        if _is_record(item):
+        if _is_record(item, envelope):
             seq = judged.chain.count
             if judged.statements:
                 raise Refusal("R1", "record after a statement")
-            envelope = open_envelope(item)
+            envelope = envelope or open_envelope(item)
             payload = read_payload(envelope)
             judged.chain.take(item, envelope, payload)
             judged.payloads.append(payload)
@@ -133,21 +146,16 @@ def _judge_item(item: bytes, index: int, judged: Judged, statements: StatementJu
         raise _refused(refusal, index, seq) from None
 
 
-def _is_record(item: bytes) -> bool:
+def _is_record(item: bytes, envelope: Envelope | None) -> bool:
     """Section 8: everything is a record but a map whose key 0 is 16 or more."""
-    if item.startswith(_COMMON_START):
-        start = 9 if item[7] == 0x58 else 10
-        # Key 0 comes first in a sorted map, and the kinds of records take one byte.
-        if len(item) > start + 2 and item[start + 1] == 0 and item[start + 2] < 16:
-            return True
+    # Key 0 comes first in a sorted map, and the kinds of records take one byte.
+    if envelope is not None and envelope.payload[1] == 0 and envelope.payload[2] < 16:
+        return True
     return statement_type(item) is None
 
 
 def item_end(raw: bytes, offset: int, index: int) -> int:
     """R1: where the item at *offset* ends. Raises VerifyError, UnreadableEvidence."""
-    end = _common_end(raw, offset)
-    if end is not None:
-        return end
     window = raw[offset : offset + ITEM_SIZE_MAX]
     try:
         size = cbor_strict.item_end(window, 0)
@@ -158,21 +166,6 @@ def item_end(raw: bytes, offset: int, index: int) -> int:
             raise VerifyError("R1", "item too long", index, None, "over 1,024 bytes") from None
         raise UnreadableEvidence("evidence cut", index) from None
     return offset + size
-
-
-def _common_end(raw: bytes, offset: int) -> int | None:
-    """The end of an item that looks like nearly all do; None: look closer."""
-    if not raw.startswith(_COMMON_START, offset) or len(raw) < offset + 10:
-        return None
-    head = raw[offset + 7]
-    if head == 0x58 and raw[offset + 8] > 23:
-        end = offset + 9 + raw[offset + 8]
-    elif head == 0x59 and raw[offset + 8]:
-        end = offset + 10 + (raw[offset + 8] << 8 | raw[offset + 9])
-    else:
-        return None
-    is_whole = end + 66 <= min(len(raw), offset + ITEM_SIZE_MAX)
-    return end + 66 if is_whole and raw[end] == 0x58 and raw[end + 1] == 64 else None
 
 
 def _judge_revocations(judged: Judged) -> None:
