@@ -26,8 +26,8 @@ from sealtrail.commands import fleet as cli_fleet
 from sealtrail.commands import tag as cli_tag
 from sealtrail.commands import trip as cli_trip
 from sealtrail.commands import visit as cli_visit
-from sealtrail.commands.output import Session, one_line
-from sealtrail.errors import LinkError, SealtrailError, StorageError, UsageError
+from sealtrail.commands.output import Session
+from sealtrail.errors import LinkError, SealtrailError, StorageError, UsageError, one_line
 from sealtrail.home import Home
 
 EXIT_CODES = (

@@ -105,3 +105,9 @@ class StorageError(SealtrailError):
     """This machine could not write or read what it must keep."""
 
     exit_code = 6
+
+
+def one_line(text: str) -> str:
+    """*text* without line ends and control characters: a tag or a file may have said it."""
+    joined = " ".join(text.split())
+    return "".join(c if c.isprintable() else "?" for c in joined)

@@ -17,8 +17,8 @@ from sealtrail.commands.inputs import (
     read_input,
     session_of,
 )
-from sealtrail.commands.output import Session, one_line
-from sealtrail.errors import Incomplete, StorageError, UsageError, VerifyError
+from sealtrail.commands.output import Session
+from sealtrail.errors import Incomplete, StorageError, UsageError, VerifyError, one_line
 
 if TYPE_CHECKING:
     from sealtrail.custody.auth import Auth

@@ -89,12 +89,6 @@ def plain_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]])
         yield "  " + "  ".join(cells).rstrip()
 
 
-def one_line(text: str) -> str:
-    """*text* without line ends and control characters: a tag or a file may have said it."""
-    joined = " ".join(text.split())
-    return "".join(c if c.isprintable() else "?" for c in joined)
-
-
 def _draw(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.console import Console
     from rich.table import Table

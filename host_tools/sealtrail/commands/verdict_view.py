@@ -5,8 +5,7 @@ from typing import Any
 
 from sealtrail.analysis import wording
 from sealtrail.analysis.results import Analysis, ExcursionEnd
-from sealtrail.commands.output import one_line
-from sealtrail.errors import VerifyError
+from sealtrail.errors import VerifyError, one_line
 from sealtrail.model import Completeness, VerifiedEvidence
 from sealtrail.report.event_text import event_text
 

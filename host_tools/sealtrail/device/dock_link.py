@@ -13,9 +13,8 @@ from typing import Any, TypeVar
 
 import cbor2
 
-from sealtrail.commands.output import one_line
 from sealtrail.device.raw_repl import Repl
-from sealtrail.errors import AccessRefused, DeviceError, SealtrailError
+from sealtrail.errors import AccessRefused, DeviceError, SealtrailError, one_line
 
 _IDENTIFY, _SELF_TEST, _ENROL, _INSTALL = 1, 2, 3, 4
 _CLOCK_SET, _READ, _PROFILE, _ERASE = 5, 6, 7, 8

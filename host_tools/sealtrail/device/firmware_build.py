@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sealtrail.commands.output import one_line
-from sealtrail.errors import UsageError
+from sealtrail.errors import UsageError, one_line
 
 _PACKAGES = ("sealwire", "tag")  # folders of the tag that are ours: nothing else stays there
 _SOURCE_ONLY = ("main.py", "boot.py")

@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from sealtrail.commands.output import one_line
 from sealtrail.device.firmware_build import Image, TagFile, compile_tree
 from sealtrail.device.raw_repl import Repl
-from sealtrail.errors import DeviceError, LinkError, UsageError
+from sealtrail.errors import DeviceError, LinkError, UsageError, one_line
 
 MICROPYTHON_LIB_VARIABLE = "MICROPYTHON_LIB"
 _AIOBLE = "aioble@0.6.2"

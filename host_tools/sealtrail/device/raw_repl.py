@@ -21,8 +21,7 @@ from typing import Any, Protocol
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
-from sealtrail.commands.output import one_line
-from sealtrail.errors import DeviceError, LinkError, UsageError
+from sealtrail.errors import DeviceError, LinkError, UsageError, one_line
 
 _ENTER_TIMEOUT_S = 3.5
 _ENTER_ATTEMPTS = 2

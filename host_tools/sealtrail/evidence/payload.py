@@ -35,7 +35,7 @@ _TOLERANCE_MS = 1000
 _SOURCE_MAX = 4
 # Zigzag of the deltas that take one byte (nearly all of them) to a signed byte.
 _ONE_BYTE = bytes(((n >> 1) ^ -(n & 1)) & 255 for n in range(256))
-_ONE_BYTE_MAX = 64
+_ONE_BYTE_MAX, _THREE_BYTES_MAX = 1 << 6, 1 << 20
 
 # Integers in shortest form, as alternatives that differ in their first byte.
 _UINT16 = rb"[\x00-\x17]|\x18[\x18-\xff]|\x19(?!\x00).."
@@ -129,18 +129,11 @@ def _plain_block(source: bytes) -> dict[int, Any] | None:
 
 def _take(fields: dict[int, Any], algorithm: int) -> Payload:
     """The payload of a plain block. Raises Refusal R4."""
-    _, seq, prev, (boot, up_ms), (lo_s, source, width_s), runs, *events = fields.values()
-    return Payload(
-        BLOCK,
-        seq,
-        prev,
-        boot,
-        up_ms,
-        (lo_s, source, width_s),
-        tuple([_judge_run(run, up_ms) for run in runs]),
-        tuple([_read_event(event, up_ms) for event in events[0]]) if events else (),
-        algorithm,
-    )
+    kind, seq, prev, (boot, up_ms), (lo_s, source, width_s), plain_runs, *_ = fields.values()
+    runs = tuple([_judge_run(run, up_ms) for run in plain_runs])
+    events = _read_events(fields, up_ms) if EVENTS in fields else ()
+    utc = (lo_s, source, width_s)
+    return Payload(kind, seq, prev, boot, up_ms, utc, runs, events, algorithm)
 
 
 def _read_any(source: bytes, algorithm: int) -> Payload:
@@ -162,9 +155,7 @@ def _read_any(source: bytes, algorithm: int) -> Payload:
         up_ms=up_ms,
         utc=_read_utc(fields.get(UTC)),
         runs=tuple(_read_run(run, up_ms) for run in _members(fields, RUNS, "runs malformed")),
-        events=tuple(
-            _read_event(event, up_ms) for event in _members(fields, EVENTS, "events malformed")
-        ),
+        events=_read_events(fields, up_ms),
         nonce=fields.get(NONCE),
         next_key=fields.get(NEXT_KEY),
         sealed_by_boot=fields.get(SEALED_BY_BOOT),
@@ -260,14 +251,8 @@ def _judge_run(run: list[Any], end_ms: int) -> Run:
         and start_ms + (count - 1) * distance_ms <= _TOLERANCE_MS
     ):
         raise Refusal("R4", "runs malformed")
-    if len(deltas) == count - 1 and deltas.isascii():
-        changes = array("b", deltas.translate(_ONE_BYTE))
-        values = tuple(accumulate(changes, initial=first))
-        reach = _ONE_BYTE_MAX * count  # no reading is further from the first one
-    else:
-        values = _undelta(first, deltas, count)
-        reach = _TEMP_MAX
-    is_inside = _TEMP_MIN + reach <= first <= _TEMP_MAX - reach
+    values, reach = _undelta(first, deltas, count)
+    is_inside = first - reach >= _TEMP_MIN and first + reach <= _TEMP_MAX
     if not is_inside and not all(map(_is_reading, values)):
         raise Refusal("R4", "reading out of range")
     return Run(probe, end_ms + start_ms, distance_ms, values)
@@ -277,8 +262,14 @@ def _is_reading(value: int) -> bool:
     return _TEMP_MIN <= value <= _TEMP_MAX or FAULT_BASE < value <= FAULT_BASE + _FAULT_CODES
 
 
-def _undelta(first: int, deltas: bytes, count: int) -> tuple[int, ...]:
-    """The readings behind zigzag LEB128 deltas in shortest form, at most 3 bytes each."""
+def _undelta(first: int, deltas: bytes, count: int) -> tuple[tuple[int, ...], int]:
+    """(readings behind zigzag LEB128 deltas, how far from *first* they may be at most).
+
+    Each delta stands in its shortest form, at most 3 bytes. Raises Refusal R4.
+    """
+    if len(deltas) == count - 1 and deltas.isascii():
+        changes = array("b", deltas.translate(_ONE_BYTE))
+        return tuple(accumulate(changes, initial=first)), _ONE_BYTE_MAX * len(deltas)
     values = [first]
     number = shift = 0
     for byte in deltas:
@@ -291,7 +282,12 @@ def _undelta(first: int, deltas: bytes, count: int) -> tuple[int, ...]:
             number = shift = 0
     if shift or len(values) != count:
         raise Refusal("R4", "deltas malformed")
-    return tuple(values)
+    return tuple(values), _THREE_BYTES_MAX * len(deltas)
+
+
+def _read_events(fields: dict[Any, Any], end_ms: int) -> tuple[RawEvent, ...]:
+    events = _members(fields, EVENTS, "events malformed")
+    return tuple([_read_event(event, end_ms) for event in events])
 
 
 def _read_event(event: object, end_ms: int) -> RawEvent:

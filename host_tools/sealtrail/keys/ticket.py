@@ -11,8 +11,7 @@ import hashlib
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sealtrail.clock import Clock
-from sealtrail.commands.output import one_line
-from sealtrail.errors import UsageError
+from sealtrail.errors import UsageError, one_line
 from sealtrail.home import Home, checked_serial
 from sealtrail.keys.secrets import Vault
 from sealtrail.keys.tag_folder import TagFolder

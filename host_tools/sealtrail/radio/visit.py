@@ -10,8 +10,7 @@ from bleak import BleakScanner
 from bleak.exc import BleakError
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sealtrail.commands.output import one_line
-from sealtrail.errors import LinkError
+from sealtrail.errors import LinkError, one_line
 from sealtrail.keys.wallet import WalletEntry
 from sealtrail.radio.link import AdvertFilter, BleakLink
 from sealtrail.radio.visitor import Visitor, VisitorTicket
