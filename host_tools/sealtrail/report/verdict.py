@@ -32,20 +32,34 @@ def summary(analysis: Analysis) -> tuple[str, ...]:
 
 
 def _excursion_lines(analysis: Analysis) -> list[str]:
+    """One occasion may break several rules; a person counts occasions."""
     rules = {item.rule.rule_id for item in analysis.excursions}
     broken = count(len(rules), "temperature rule was", "temperature rules were")
-    total = count(len(analysis.excursions), "excursion")
-    lines = [f"{broken} broken, {total} in all:"]
-    for rule in {item.rule.rule_id: item.rule for item in analysis.excursions}.values():
-        own = [item for item in analysis.excursions if item.rule.rule_id == rule.rule_id]
-        worst = _worst(own)
-        length = duration(sum(item.duration_ms for item in own))
-        extreme = "warmest" if rule.kind.is_upper else "coldest"
-        lines.append(
-            f"• Probe {rule.probe} {limit_text(rule)} for {length}, {extreme} "
-            f"{temperature(worst.extreme_centi_c)} ({short_text(worst.extreme_at)})."
-        )
-    return lines
+    occasions = {(item.rule.probe, item.start) for item in analysis.excursions}
+    total = count(len(occasions), "occasion")
+    limits = {(item.rule.probe, limit_text(item.rule)): None for item in analysis.excursions}
+    return [f"{broken} broken, on {total}:"] + [
+        _limit_line(analysis, probe, limit) for probe, limit in limits
+    ]
+
+
+def _limit_line(analysis: Analysis, probe: int, limit: str) -> str:
+    own = [
+        item
+        for item in analysis.excursions
+        if item.rule.probe == probe and limit_text(item.rule) == limit
+    ]
+    numbers = sorted({item.rule.rule_id for item in own})
+    length_ms = max(
+        sum(item.duration_ms for item in own if item.rule.rule_id == number) for number in numbers
+    )
+    worst = _worst(own)
+    extreme = "warmest" if worst.rule.kind.is_upper else "coldest"
+    named = ("rule " if len(numbers) == 1 else "rules ") + ", ".join(map(str, numbers))
+    return (
+        f"• Probe {probe} {limit} for {duration(length_ms)}, {extreme} "
+        f"{temperature(worst.extreme_centi_c)} ({short_text(worst.extreme_at)}): {named}."
+    )
 
 
 def _worst(items: list[Excursion]) -> Excursion:
