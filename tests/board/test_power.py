@@ -198,15 +198,21 @@ def _is_running(pid: int) -> bool:
 
 @contextlib.contextmanager
 def _started(run_dir: Path) -> Iterator[tuple[subprocess.Popen[str], BoardControl]]:
-    command = [sys.executable, "-m", "boards.virtual", "--run", str(run_dir)]
+    command = [sys.executable, "-m", "boards.virtual", "--end-with-parent"]
+    command += ["--run", str(run_dir)]
     with (
         subprocess.Popen(command, cwd=BOARDS.parent, stdout=subprocess.PIPE, text=True) as process,
         BoardControl(run_dir) as control,
     ):
         assert process.stdout is not None
         assert process.stdout.readline() == f"virtual board ready: {run_dir}/tty\n"
-        control.wait_for_boot(1)
-        yield process, control
+        try:
+            control.wait_for_boot(1)
+            yield process, control
+        except BaseException:
+            # Leaving the block waits for its end, which a failed test has not brought about.
+            process.kill()
+            raise
 
 
 def test_a_killed_supervisor_leaves_no_process_and_its_directory_serves_the_next(tmp_path):
