@@ -53,7 +53,7 @@ def note(model: ReportModel, title: str) -> str:
     ("story", "headline", "first_line"),
     [
         (QUIET, "Within limits", "Every temperature reading from start to end"),
-        (Story(), "Limits were broken", "2 temperature rules were broken, on 1 occasion:"),
+        (Story(), "Limits were broken", "2 temperature rules were broken, on 2 occasions:"),
         (replace(QUIET, is_ended=False), "Not decided", "No reading broke a rule, but"),
     ],
 )
