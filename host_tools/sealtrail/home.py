@@ -21,12 +21,12 @@ Folders are made with mode 0700. All paths come from here; nobody else joins nam
 import contextlib
 import os
 import re
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from sealtrail.errors import StorageError, UsageError
+from sealtrail.file_lock import try_lock
 
 HOME_VARIABLE = "SEALTRAIL_HOME"
 _LOCK_WAIT_S = 5.0
@@ -163,30 +163,9 @@ def checked_name(text: str) -> str:
 
 def _wait_for_lock(descriptor: int, what: str, wait_s: float) -> None:
     deadline_s = time.monotonic() + wait_s
-    while not _try_lock(descriptor):
+    while not try_lock(descriptor):
         if time.monotonic() >= deadline_s:
             raise StorageError(
                 f"another sealtrail is writing '{what}'", "Wait until it has ended; repeat."
             )
         time.sleep(_LOCK_POLL_S)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True

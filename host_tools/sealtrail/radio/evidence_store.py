@@ -12,7 +12,6 @@ each seq is kept once, and a second record with the same seq is a fork, and refu
 import contextlib
 import os
 import struct
-import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import BinaryIO
 
 from sealtrail import atomic
 from sealtrail.errors import EvidenceRefused, StorageError
+from sealtrail.file_lock import try_lock
 from sealwire.access import sha256
 from sealwire.cbor import CborError
 from sealwire.sync import link_of
@@ -268,33 +268,12 @@ def _locked(path: Path) -> int:
         descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as problem:
         raise StorageError(f"{lock_path}: cannot lock: {problem.strerror}") from problem
-    if not _try_lock(descriptor):
+    if not try_lock(descriptor):
         os.close(descriptor)
         raise StorageError(
             f"{path}: another sealtrail is writing it", "Wait until it has ended; repeat."
         )
     return descriptor
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
 
 
 def _checksum(kind: int, content: bytes) -> int:
