@@ -35,7 +35,7 @@ _TOLERANCE_MS = 1000
 _SOURCE_MAX = 4
 # Zigzag of the deltas that take one byte (nearly all of them) to a signed byte.
 _ONE_BYTE = bytes(((n >> 1) ^ -(n & 1)) & 255 for n in range(256))
-_ONE_BYTE_MAX, _THREE_BYTES_MAX = 1 << 6, 1 << 20
+_ONE_BYTE_MAX = 64
 
 # Integers in shortest form, as alternatives that differ in their first byte.
 _UINT16 = rb"[\x00-\x17]|\x18[\x18-\xff]|\x19(?!\x00).."
@@ -60,12 +60,22 @@ _RUN_START = re.compile(
 # These three are made for every record: frozen ones would take a twentieth of all the time.
 @dataclass(slots=True)
 class Run:
-    """Readings of one probe at even distances; times are uptimes of the record's boot."""
+    """Readings of one probe at even distances; times are uptimes of the record's boot.
+
+    They stay as they came, a byte each instead of forty, until somebody asks.
+    """
 
     probe: int
     first_up_ms: int
     distance_ms: int
-    values: tuple[int, ...]
+    count: int
+    first: int
+    deltas: bytes
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """The readings, FAULT_BASE + code among them."""
+        return _undelta(self.first, self.deltas, self.count)
 
 
 @dataclass(slots=True)
@@ -251,25 +261,27 @@ def _judge_run(run: list[Any], end_ms: int) -> Run:
         and start_ms + (count - 1) * distance_ms <= _TOLERANCE_MS
     ):
         raise Refusal("R4", "runs malformed")
-    values, reach = _undelta(first, deltas, count)
-    is_inside = first - reach >= _TEMP_MIN and first + reach <= _TEMP_MAX
-    if not is_inside and not all(map(_is_reading, values)):
+    # Where every delta is one byte, no reading is further than so much from the first.
+    reach = _ONE_BYTE_MAX * count
+    is_inside = (
+        _TEMP_MIN + reach <= first <= _TEMP_MAX - reach
+        and len(deltas) == count - 1
+        and deltas.isascii()
+    )
+    if not is_inside and not all(map(_is_reading, _undelta(first, deltas, count))):
         raise Refusal("R4", "reading out of range")
-    return Run(probe, end_ms + start_ms, distance_ms, values)
+    return Run(probe, end_ms + start_ms, distance_ms, count, first, deltas)
 
 
 def _is_reading(value: int) -> bool:
     return _TEMP_MIN <= value <= _TEMP_MAX or FAULT_BASE < value <= FAULT_BASE + _FAULT_CODES
 
 
-def _undelta(first: int, deltas: bytes, count: int) -> tuple[tuple[int, ...], int]:
-    """(readings behind zigzag LEB128 deltas, how far from *first* they may be at most).
-
-    Each delta stands in its shortest form, at most 3 bytes. Raises Refusal R4.
-    """
+def _undelta(first: int, deltas: bytes, count: int) -> tuple[int, ...]:
+    """The readings behind zigzag LEB128 deltas in shortest form, at most 3 bytes each."""
     if len(deltas) == count - 1 and deltas.isascii():
         changes = array("b", deltas.translate(_ONE_BYTE))
-        return tuple(accumulate(changes, initial=first)), _ONE_BYTE_MAX * len(deltas)
+        return tuple(accumulate(changes, initial=first))
     values = [first]
     number = shift = 0
     for byte in deltas:
@@ -282,7 +294,7 @@ def _undelta(first: int, deltas: bytes, count: int) -> tuple[tuple[int, ...], in
             number = shift = 0
     if shift or len(values) != count:
         raise Refusal("R4", "deltas malformed")
-    return tuple(values), _THREE_BYTES_MAX * len(deltas)
+    return tuple(values)
 
 
 def _read_events(fields: dict[Any, Any], end_ms: int) -> tuple[RawEvent, ...]:

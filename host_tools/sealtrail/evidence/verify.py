@@ -29,6 +29,7 @@ from sealtrail.model import Completeness, Freshness, TagCertificate, VerifiedEvi
 
 EVIDENCE_SIZE_MAX = 64 << 20
 ITEM_SIZE_MAX = 1024
+_BATCH = 256  # signatures verified at once
 
 
 class Trust(Protocol):
@@ -93,11 +94,12 @@ def judge(raw: bytes, fleet: Sequence[FleetKey]) -> Judged:
         raise _refused(refusal, 0, None) from None
     judged = Judged(certificate, ChainJudge(item, public_key), [], [], [], [])
     statements = StatementJudge(certificate.tid, judged.chain, fleet)
-    index = 1
-    while end < len(raw):
-        begin, (end, envelope) = end, _next_item(raw, end, index)
-        _judge_item(raw[begin:end], envelope, index, judged, statements)
-        index += 1
+    try:
+        _judge_items(raw, end, judged, statements)
+    except (VerifyError, UnreadableEvidence):
+        _settle(judged.chain)  # what is wrong first may be a signature
+        raise
+    _settle(judged.chain)
     _judge_revocations(judged)
     return judged
 
@@ -111,6 +113,25 @@ def _why_no_certificate(item: bytes) -> None:
     if isinstance(payload, dict) and 0 not in payload:
         return
     raise Refusal("R1", "certificate missing", "the file begins with something else")
+
+
+def _judge_items(raw: bytes, end: int, judged: Judged, statements: StatementJudge) -> None:
+    """All items behind the certificate, which ends at *end*; some signatures stay due."""
+    index = 1
+    while end < len(raw):
+        begin, (end, envelope) = end, _next_item(raw, end, index)
+        _judge_item(raw[begin:end], envelope, index, judged, statements)
+        index += 1
+        if len(judged.chain.due) >= _BATCH:
+            _settle(judged.chain)
+
+
+def _settle(chain: ChainJudge) -> None:
+    """R10 for the records since the last time. Raises VerifyError."""
+    seq = chain.settle()
+    if seq is not None:
+        detail = "changed after signing, or by another key"
+        raise VerifyError("R10", "record signature wrong", seq + 1, seq, detail) from None
 
 
 def _next_item(raw: bytes, offset: int, index: int) -> tuple[int, Envelope | None]:
