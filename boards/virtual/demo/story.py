@@ -144,8 +144,7 @@ class Story:
 
     def _sync_clocks(self) -> None:
         """The host lives in the tag's days: its clock is shifted by the simulated time."""
-        offset_s = self._stage.board.virtual_now_ms() / 1000 - time.time()
-        self._tool.set_clock_offset_s(offset_s)
+        self._tool.set_clock_offset_s(self._stage.board.status()["offset_s"])
 
     def _advance_to(self, second: int) -> None:
         step_s = second - self._elapsed_s
