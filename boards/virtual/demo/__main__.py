@@ -53,8 +53,11 @@ def main(arguments: list[str] | None = None) -> int:
         with tempfile.TemporaryDirectory(prefix="st-demo-") as run:
             _tell(console, Path(run), options.scenario.resolve(), out, times, begun)
     except (StoryError, BusUnavailable, BoardError) as problem:
-        console.print(f"[bold red]demo: {problem}[/]")
+        console.print(f"demo: {problem}", style="bold red", markup=False, soft_wrap=True)
         return 1
+    except KeyboardInterrupt:
+        console.print("demo: stopped", style="bold red")
+        return 130
     return 0
 
 
