@@ -7,10 +7,12 @@ excludes what else cbor2 would let pass. Only where that fails does the slow one
 over the bytes, find the exact reason. Work and memory are linear in the input's size.
 """
 
+from typing import Any
+
 import cbor2
 
 # What cbor2 raises for bytes or values it does not take.
-CBOR2_FAULTS = (
+_CBOR2_FAULTS = (
     cbor2.CBORError,
     ValueError,
     TypeError,
@@ -45,16 +47,22 @@ class CborRefused(ValueError):
 
 def decode(source: bytes) -> object:
     """The one item that *source* is. Raises CborRefused, nothing else."""
-    try:
-        value = cbor2.loads(source)
-        if cbor2.dumps(value) == source and _is_plain(value, 0):
-            return value
-    except CBOR2_FAULTS:
-        pass  # the walk below says what is wrong with it
+    value = read_unproven(source)
+    if value is not None and is_written(value, source, 0):
+        return value
+    # The walk over the bytes says what is wrong with it.
     value, end = _item(source, 0, 0)
     if end != len(source):
         raise CborRefused(TRAILING)
     return value
+
+
+def read_unproven(source: bytes) -> Any:
+    """What cbor2 reads at the start of *source*, None where it does not: proves nothing."""
+    try:
+        return cbor2.loads(source)
+    except _CBOR2_FAULTS:
+        return None
 
 
 def is_written(value: object, encoded: bytes, depth: int) -> bool:
@@ -64,7 +72,7 @@ def is_written(value: object, encoded: bytes, depth: int) -> bool:
     """
     try:
         return cbor2.dumps(value) == encoded and _is_plain(value, depth)
-    except CBOR2_FAULTS:
+    except _CBOR2_FAULTS:
         return False
 
 

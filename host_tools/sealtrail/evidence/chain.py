@@ -13,12 +13,13 @@ asks it first: an earlier signature, or that of the same record, may be what is 
 import hashlib
 
 from sealtrail.evidence.cose import Envelope, VerifyingKey
-from sealtrail.evidence.payload import CRASH_BLOCK, END, KEY_EPOCH, UNSIGNED, Payload
+from sealtrail.evidence.payload import CRASH_BLOCK, END, UNSIGNED, Payload
 from sealtrail.evidence.refusal import Refusal
 
 CLOCK_RESET = 37
 # R12: clocks of tags are trusted to 5 %; anything beyond is no drift but a contradiction.
 _DRIFT_PPM = 50_000
+_FAR_MS = 1 << 62  # an upper bound that nobody knows: beyond every other, however moved
 
 
 class ChainJudge:
@@ -56,10 +57,14 @@ class ChainJudge:
             raise Refusal("R9", "previous hash does not match", "cut, swapped or from elsewhere")
         if self._has_ended:
             raise Refusal("R15", "record after the end")
-        self._judge_signature(envelope, payload)
+        if payload.kind == UNSIGNED or self._is_unsigned:
+            self._judge_unsigned(envelope, payload)
+        else:
+            self.due.append((payload.seq, self._key, envelope))
         self._judge_time(payload)
         self._judge_crash(payload)
-        self._judge_epoch(payload)
+        if payload.next_key is not None:
+            self._judge_epoch(payload.next_key)
         self._advance(payload)
         self.head_hash = hashlib.sha256(item).digest()
         self.hashes.append(self.head_hash)
@@ -82,14 +87,11 @@ class ChainJudge:
                 in_force = key
         return in_force
 
-    def _judge_signature(self, envelope: Envelope, payload: Payload) -> None:
-        if payload.kind == UNSIGNED:
-            if any(envelope.signature):
-                raise Refusal("R16", "unsigned block with a signature")
-            return
-        if self._is_unsigned:
+    def _judge_unsigned(self, envelope: Envelope, payload: Payload) -> None:
+        if payload.kind != UNSIGNED:
             raise Refusal("R16", "signed record after an unsigned block")
-        self.due.append((payload.seq, self._key, envelope))
+        if any(envelope.signature):
+            raise Refusal("R16", "unsigned block with a signature")
 
     def _judge_time(self, payload: Payload) -> None:
         if payload.boot < self._boot:
@@ -111,10 +113,7 @@ class ChainJudge:
         elif payload.boot < self._sealed_by:
             raise Refusal("R13", "crash block out of place", f"boot {payload.boot} follows one")
 
-    def _judge_epoch(self, payload: Payload) -> None:
-        key = payload.next_key
-        if key is None:
-            return
+    def _judge_epoch(self, key: bytes) -> None:
         if key in self._keys_seen:
             raise Refusal("R14", "epoch key repeated")
         if VerifyingKey(key).is_ed25519 != self._enrolled.is_ed25519:
@@ -122,14 +121,14 @@ class ChainJudge:
 
     def _advance(self, payload: Payload) -> None:
         self._boot, self._up_ms = payload.boot, payload.up_ms
-        if payload.kind == CRASH_BLOCK and payload.sealed_by_boot is not None:
+        if payload.sealed_by_boot is not None:
             self._sealed_by = payload.sealed_by_boot
-        if payload.kind == KEY_EPOCH and payload.next_key is not None:
+        if payload.next_key is not None:
             self._key = VerifyingKey(payload.next_key)
             self._keys_seen.add(payload.next_key)
             self.epochs.append((payload.seq + 1, self._key))
         self._has_ended = payload.kind == END
-        self._is_unsigned = self._is_unsigned or payload.kind == UNSIGNED
+        self._is_unsigned = payload.kind == UNSIGNED
 
 
 class _ClockBounds:
@@ -139,7 +138,7 @@ class _ClockBounds:
         self._boot: int | None = None
         self._up_ms = 0
         self._lo_ms = 0
-        self._hi_ms: int | None = None
+        self._hi_ms = _FAR_MS
         self._floor_ms = 0  # highest lower bound of all records so far
 
     def forget(self) -> None:
@@ -148,33 +147,24 @@ class _ClockBounds:
 
     def take(self, boot: int, up_ms: int, utc: tuple[int, int, int | None]) -> None:
         """Holds *utc* (lo_s, source, width_s) against the earlier ones. Raises Refusal R12."""
-        lo_ms, width_s = utc[0] * 1000, utc[2]
-        hi_ms = None if width_s is None else lo_ms + width_s * 1000
-        floor_ms = max(self._floor_ms, lo_ms)
-        if hi_ms is not None and hi_ms < self._floor_ms:
+        lo_s, _, width_s = utc
+        lo_ms = lo_s * 1000
+        floor_ms = lo_ms if lo_ms > self._floor_ms else self._floor_ms
+        hi_ms = _FAR_MS if width_s is None else lo_ms + width_s * 1000
+        if hi_ms < self._floor_ms:
             raise _contradiction()
         if self._boot == boot:
-            early_ms, late_ms = self._moved(up_ms)
-            if hi_ms is not None and hi_ms < early_ms:
+            passed_ms = up_ms - self._up_ms
+            slack_ms = -(-passed_ms * _DRIFT_PPM // 1_000_000)
+            early_ms = self._lo_ms + passed_ms - slack_ms
+            late_ms = self._hi_ms + passed_ms + slack_ms
+            if hi_ms < early_ms or lo_ms > late_ms:
                 raise _contradiction()
-            if late_ms is not None and lo_ms > late_ms:
-                raise _contradiction()
-            lo_ms, hi_ms = max(lo_ms, early_ms), _least(hi_ms, late_ms)
-        self._boot, self._up_ms = boot, up_ms
-        self._lo_ms, self._hi_ms, self._floor_ms = lo_ms, hi_ms, floor_ms
-
-    def _moved(self, up_ms: int) -> tuple[int, int | None]:
-        passed_ms = up_ms - self._up_ms
-        slack_ms = -(-passed_ms * _DRIFT_PPM // 1_000_000)
-        late_ms = None if self._hi_ms is None else self._hi_ms + passed_ms + slack_ms
-        return self._lo_ms + passed_ms - slack_ms, late_ms
+            lo_ms = early_ms if early_ms > lo_ms else lo_ms
+            hi_ms = late_ms if late_ms < hi_ms else hi_ms
+        self._boot, self._up_ms, self._lo_ms, self._hi_ms = boot, up_ms, lo_ms, hi_ms
+        self._floor_ms = floor_ms
 
 
 def _contradiction() -> Refusal:
     return Refusal("R12", "UTC contradicts an earlier interval")
-
-
-def _least(one: int | None, other: int | None) -> int | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return min(one, other)

@@ -21,10 +21,11 @@ from sealtrail.evidence.cbor_strict import CborRefused, head_at
 from sealtrail.evidence.refusal import Refusal
 
 try:
-    from nacl._sodium import ffi as _ffi
-    from nacl._sodium import lib as _sodium
-except ImportError:  # not PyNaCl's public API: it may move
-    _ffi = _sodium = None
+    from nacl._sodium import ffi, lib
+
+    _NULL, _sign_open = ffi.NULL, lib.crypto_sign_open
+except (ImportError, AttributeError):  # not PyNaCl's public API: it may move
+    _NULL = _sign_open = None
 
 EDDSA, ED25519, ES256, ESP256 = -8, -19, -7, -9
 SIGNATURE_SIZE = 64
@@ -118,19 +119,18 @@ class VerifyingKey:
 
     def holds(self, envelope: Envelope) -> bool:
         """Whether the signature of *envelope* verifies under this key."""
-        start, payload = _SIGNED_STARTS.get(envelope.protected), envelope.payload
-        if start is None:
-            start = _signed_start(envelope.protected)
+        key, payload = self.encoded, envelope.payload
+        start = _SIGNED_STARTS.get(envelope.protected) or _signed_start(envelope.protected)
         message = start + _byte_head(len(payload)) + payload
-        if len(self.encoded) == 32:
-            return _holds_ed25519(self.encoded, envelope.signature + message)
-        return _holds_p256(self.encoded, envelope.signature, message)
+        if len(key) == 32:
+            return _holds_ed25519(key, envelope.signature + message)
+        return _holds_p256(key, envelope.signature, message)
 
 
 def _byte_head(size: int) -> bytes:
     if size < 24:
-        return bytes((0x40 + size,))
-    return bytes((0x58, size)) if size < 256 else bytes((0x59, size >> 8, size & 255))
+        return b"%c" % (0x40 + size)
+    return b"\x58%c" % size if size < 256 else b"\x59%c%c" % (size >> 8, size & 255)
 
 
 def _signed_start(protected: bytes) -> bytes:
@@ -143,10 +143,10 @@ _SIGNED_STARTS = {protected: _signed_start(protected) for protected in RECORD_HE
 
 def _holds_ed25519(key: bytes, signed: bytes) -> bool:
     """Whether *signed*, a signature of 64 bytes and its message, verifies under *key* (32)."""
-    if _sodium is not None:
-        length = len(signed)
-        return bool(_sodium.crypto_sign_open(_ffi.NULL, _ffi.NULL, signed, length, key) == 0)
-    return _holds_by_bindings(key, signed)
+    if _sign_open is None:
+        return _holds_by_bindings(key, signed)
+    failed: int = _sign_open(_NULL, _NULL, signed, len(signed), key)
+    return not failed
 
 
 def _holds_by_bindings(key: bytes, signed: bytes) -> bool:

@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-import cbor2
-
-from sealtrail.evidence.cbor_strict import CBOR2_FAULTS, CborRefused, decode, is_written
+from sealtrail.evidence.cbor_strict import CborRefused, decode, is_written, read_unproven
 from sealtrail.evidence.cose import RECORD_HEADERS, Envelope
 from sealtrail.evidence.event_shapes import judge_event
 from sealtrail.evidence.refusal import Refusal
@@ -119,12 +117,9 @@ def _plain_block(source: bytes) -> dict[int, Any] | None:
     start = _BLOCK_START.match(source)
     if start is None:
         return None
-    try:
-        fields: dict[int, Any] = cbor2.loads(source)
-    except CBOR2_FAULTS:
-        return None
-    if len(fields) != source[0] & 31:
-        return None  # a key stands twice
+    fields: dict[int, Any] | None = read_unproven(source)
+    if fields is None or len(fields) != source[0] & 31:
+        return None  # cut, or a key stands twice
     offset = start.end()
     for run in fields[RUNS]:
         run_start = _RUN_START.match(source, offset)
@@ -156,21 +151,12 @@ def _read_any(source: bytes, algorithm: int) -> Payload:
         raise Refusal("R4", "payload not a map")
     _judge_keys(fields)
     _judge_ranges(fields)
-    boot, up_ms = fields[UPTIME]
-    return Payload(
-        kind=fields[KIND],
-        seq=fields[SEQ],
-        prev=fields[PREV],
-        boot=boot,
-        up_ms=up_ms,
-        utc=_read_utc(fields.get(UTC)),
-        runs=tuple(_read_run(run, up_ms) for run in _members(fields, RUNS, "runs malformed")),
-        events=_read_events(fields, up_ms),
-        nonce=fields.get(NONCE),
-        next_key=fields.get(NEXT_KEY),
-        sealed_by_boot=fields.get(SEALED_BY_BOOT),
-        algorithm=algorithm,
-    )
+    kind, seq, prev, (boot, up_ms) = [fields[key] for key in (KIND, SEQ, PREV, UPTIME)]
+    utc = _read_utc(fields.get(UTC))
+    runs = tuple([_read_run(run, up_ms) for run in _members(fields, RUNS, "runs malformed")])
+    events = _read_events(fields, up_ms)
+    owned = [fields.get(key) for key in (NONCE, NEXT_KEY, SEALED_BY_BOOT)]
+    return Payload(kind, seq, prev, boot, up_ms, utc, runs, events, algorithm, *owned)
 
 
 def _is_uint(value: object, maximum: int) -> bool:
