@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.paths import REPO
+from tests.paths import FIRMWARE, REPO
 
 Entry = dict[str, object]
 
@@ -32,11 +32,11 @@ def show(results: dict[str, Entry]) -> None:
     """Prints the table."""
     table = Table(title="sealtrail benchmarks")
     for column in ("name", "value", "unit", "goal", "reference", "reference value"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=column == "name")
     for name, entry in results.items():
         keys = ("value", "unit", "goal", "reference", "reference_value")
         table.add_row(name, *(_text(entry.get(key)) for key in keys))
-    Console(width=150).print(table)
+    Console(width=170).print(table)
 
 
 def _text(value: object) -> str:
@@ -46,6 +46,7 @@ def _text(value: object) -> str:
 
 
 def main() -> None:
+    sys.path.insert(0, str(FIRMWARE))  # pytest does this for the tests
     results = collect()
     out = REPO / "build" / "bench.json"
     out.parent.mkdir(exist_ok=True)
