@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+"""Nothing that was tampered with is ever proved, and the first changed item is named."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
+
+import pytest
+
+from sealtrail.errors import UnreadableEvidence, VerifyError
+from sealtrail.evidence import payload
+from sealtrail.evidence.certificate import FleetKey
+from sealtrail.evidence.cose import VerifyingKey
+from sealtrail.evidence.payload import Payload
+from sealtrail.evidence.refusal import Refusal
+from sealtrail.evidence.trust import Asked, KnownHead
+from sealtrail.evidence.verify import verify_evidence
+from sealtrail.model import Completeness
+from tests.fakes import mutations
+from tests.fakes.mutations import INCOMPLETE, REFUSED, UNREADABLE, Mutation, Sample
+from tests.vectors.chain import FLEET, NONCE
+
+# CPU time for one file of some thirty records, far above what any takes.
+_SECONDS_MAX = 0.5
+# Of so many bits or bytes, one is changed in the short run; primes, to meet every place.
+_STEPS = {"bit_flips": 61, "byte_deletions": 17, "byte_insertions": 17, "truncations": 13}
+
+
+class NonceTrust:
+    """A verifier that asked for this attestation and knows no head."""
+
+    def fleet_keys(self) -> list[FleetKey]:
+        return [FleetKey("fleet", VerifyingKey(FLEET.public), date(2026, 1, 1), date(2035, 1, 1))]
+
+    def nonces(self, tid: bytes) -> dict[bytes, Asked]:
+        return {NONCE: Asked(0, None)}
+
+    def known_head(self, tid: bytes) -> KnownHead | None:
+        return None
+
+
+def _judge(mutation: Mutation) -> str:
+    """ "" where the verifier says what it must, else what it said."""
+    begun = time.process_time()
+    index, rule, reason = None, "", ""
+    try:
+        verified = verify_evidence(mutation.evidence, NonceTrust())
+    except (VerifyError, UnreadableEvidence) as refused:
+        verdict = UNREADABLE if isinstance(refused, UnreadableEvidence) else REFUSED
+        index, rule, reason = refused.index, refused.rule, refused.reason
+    else:
+        is_proved = verified.freshness.completeness is Completeness.PROVED
+        verdict = "proved" if is_proved else INCOMPLETE
+    spent_s = time.process_time() - begun
+    as_said = (
+        verdict in mutation.verdicts
+        and (verdict == INCOMPLETE or index == mutation.index)
+        and mutation.rule in ("", rule)
+        and mutation.reason in ("", reason)
+        and spent_s < _SECONDS_MAX
+    )
+    said = f"{verdict} {index} {rule} {reason}, {spent_s:.3f} s"
+    return "" if as_said else f"{mutation.name}: {said}, not {mutation.verdicts} {mutation.index}"
+
+
+def _all_as_said(made: Iterable[Mutation]) -> int:
+    said = [_judge(mutation) for mutation in made]
+    wrong = [one for one in said if one]
+    assert not wrong, "\n".join(wrong[:20])
+    return len(said)
+
+
+def _short(family: Callable[..., Iterator[Mutation]], one: Sample) -> Iterator[Mutation]:
+    step = _STEPS.get(family.__name__)
+    return family(one) if step is None else family(one, step)
+
+
+def test_the_sample_itself_is_proved():
+    one = mutations.sample()
+    verified = verify_evidence(one.evidence, NonceTrust())
+    assert verified.freshness.completeness is Completeness.PROVED
+    assert [step.verdict for step in verified.custody] == ["handed over"]
+    assert one.record_count >= 28
+
+
+@pytest.mark.parametrize("family", mutations.FAMILIES, ids=lambda family: family.__name__)
+def test_no_change_is_proved_and_the_first_changed_item_is_named(family):
+    assert _all_as_said(_short(family, mutations.sample())) > 20
+
+
+def test_the_short_run_has_two_thousand_mutations():
+    one = mutations.sample()
+    assert sum(1 for family in mutations.FAMILIES for _ in _short(family, one)) >= 2000
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("family", mutations.BY_STEP, ids=lambda family: family.__name__)
+def test_no_single_bit_or_byte_of_the_file_can_be_changed(family):
+    assert _all_as_said(family(mutations.sample())) > 5000
+
+
+# ---- the two ways to read a payload (sealtrail.evidence.payload)
+
+
+def _outcome(read: Callable[[], Payload]) -> Payload | tuple[str, str]:
+    try:
+        return read()
+    except Refusal as refusal:
+        return refusal.rule, refusal.reason
+
+
+def _plain_blocks() -> list[bytes]:
+    one = mutations.sample()
+    records = one.items[1 : one.record_count + 1]
+    found = [mutations.payload_of(item) for item in records]
+    return [source for source in found if payload._plain_block(source) is not None]
+
+
+def _assert_both_ways_agree(source: bytes) -> bool:
+    """Whether the patterns matched *source*; then the slow way must say the same."""
+    fields = payload._plain_block(source)
+    if fields is None:
+        return False
+    quick = _outcome(lambda: payload._take(fields, -8))
+    assert quick == _outcome(lambda: payload._read_any(source, -8)), source.hex()
+    return True
+
+
+def test_the_patterns_take_the_blocks_with_readings():
+    assert len(_plain_blocks()) >= 20
+    assert all(map(_assert_both_ways_agree, _plain_blocks()))
+
+
+def test_what_the_patterns_match_is_judged_as_the_slow_way_does():
+    # A block with two runs and an event: every byte in turn becomes every other byte.
+    source = max(_plain_blocks(), key=len)
+    matched = 0
+    for offset in range(len(source)):
+        for byte in range(256):
+            changed = source[:offset] + bytes((byte,)) + source[offset + 1 :]
+            matched += _assert_both_ways_agree(changed)
+    assert matched > 5000
+
+
+def test_runs_that_stand_twice_cannot_pass_for_each_other():
+    # cbor2 keeps the second RUNS, the patterns walk over the first: here the second ones
+    # have such lengths that the walk stumbles from head to head up to the very end.
+    source = min(_plain_blocks(), key=len)
+    start = b"\xa7" + source[1 : source.index(b"\x05\x82\x86")]
+    first = bytes.fromhex("05 81 86 00 00 00 01 05 40")
+    false_head = bytes.fromhex("86 00 3a 01020304 1a 01")
+    second = bytes.fromhex("05 83 86 00 00 01 0d 05 4c 000000") + false_head
+    second += bytes.fromhex("86 00 38 19 01 02 05 41 00 86 00 00 00 01 05 40")
+    assert payload._plain_block(start + first + second) is None
+    verdict = _outcome(lambda: payload._read_any(start + first + second, -8))
+    assert verdict == ("R3", "duplicate map key")
