@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """How much of raw libsodium's speed is left once every rule is checked.
 
-`judge` is what `verify` runs: R1 to R20 over a whole file, certificate included, with all
-readings decoded. One core: process time, best of some rounds, both sides taken in turns.
+`judge` is what `verify` runs: R1 to R20 over a whole file, certificate included. It proves
+every reading in range but leaves them as deltas; for readings/s they are expanded too. What
+`verify` tells beyond that (UTC of each reading) is not in here. One core: process time, the
+best of some rounds, all sides taken in turns.
 """
 
 import time
@@ -24,7 +26,7 @@ _READINGS = 64 * _RECORDS
 
 
 def run() -> dict[str, dict[str, object]]:
-    """Best of seven rounds each, taken in turns in one process."""
+    """Share of raw libsodium, and readings judged and expanded a second."""
     key = long_evidence.public_key()
     certificate = _certificate(key)
     items = long_evidence.records(_RECORDS, certificate)
@@ -39,8 +41,12 @@ def run() -> dict[str, dict[str, object]]:
     def whole() -> None:
         assert judge(evidence, fleet).chain.count == _RECORDS
 
-    times = [(_seconds(bare), _seconds(whole)) for _ in range(_ROUNDS)]
-    bare_s, whole_s = min(t[0] for t in times), min(t[1] for t in times)
+    def expanded() -> None:
+        payloads = judge(evidence, fleet).payloads
+        assert sum(len(run.values) for one in payloads for run in one.runs) == _READINGS
+
+    times = [[_seconds(work) for work in (bare, whole, expanded)] for _ in range(_ROUNDS)]
+    bare_s, whole_s, expanded_s = map(min, zip(*times, strict=True))
     return {
         "verify.share_of_raw_pynacl": {
             "value": round(bare_s / whole_s, 3),
@@ -50,11 +56,11 @@ def run() -> dict[str, dict[str, object]]:
             "reference_value": round(_RECORDS / bare_s),
         },
         "verify.readings_per_s": {
-            "value": round(_READINGS / whole_s),
+            "value": round(_READINGS / expanded_s),
             "unit": "1/s",
             "goal": ">= 1000000",
-            "reference": "records/s on the same path",
-            "reference_value": round(_RECORDS / whole_s),
+            "reference": "readings/s if there were nothing but crypto_sign_open",
+            "reference_value": round(_READINGS / bare_s),
         },
     }
 

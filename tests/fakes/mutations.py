@@ -10,7 +10,7 @@ or to repeat it changes nothing that is proved, so no mutation does only that.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 
 from sealwire import cbor, labels, profile
@@ -62,7 +62,6 @@ class Sample:
     items: tuple[bytes, ...]
     keys: tuple[Key, ...]
     record_count: int
-    starts: tuple[int, ...] = field(default=())
 
     @property
     def evidence(self) -> bytes:
