@@ -31,6 +31,7 @@ _NOTIFY_WAIT_FIRST_MS = const(5)
 _NOTIFY_WAIT_MAX_MS = const(20)  # below a connection interval of 30 ms: buffers never run dry
 _NOTIFY_TRIES_MAX = const(500)  # about 10 s
 _FAREWELL_MS = const(500)  # an answer in the queue would be lost with the link
+_DISCONNECT_MS = const(2_000)
 _RADIO_PAUSE_MS = const(5_000)
 _ADDRESS_RANDOM = const(1)  # addr_mode: random static
 
@@ -248,11 +249,28 @@ class GattService:
 
     async def _drop(self, connection):
         """Ends the link: first lets what is queued reach the visitor."""
+        if await self._has_ended(connection, _FAREWELL_MS):
+            return
+        # In a task of its own, without a timeout: see _has_ended. A link whose visitor is
+        # out of reach ends with its supervision timeout, and the task with it.
+        asyncio.create_task(connection.disconnect(timeout_ms=None))
+        if not await self._has_ended(connection, _DISCONNECT_MS):
+            self._note_fault(faults.RADIO, "disconnect: no end in %d ms" % _DISCONNECT_MS)
+
+    async def _has_ended(self, connection, timeout_ms) -> bool:
+        """Waits for the end of the link, *timeout_ms* at most.
+
+        Not by disconnected(timeout_ms): its timeout cancels the task in which aioble notes
+        the end of the link (MicroPython passes a cancel on to the task that is waited for).
+        The connection then counts as connected for ever, and the next disconnect() raises
+        CancelledError: no Exception, it would end every task of the tag.
+        """
+        if not connection.is_connected():
+            return True
         try:
-            await connection.disconnected(timeout_ms=_FAREWELL_MS)
+            with connection.timeout(timeout_ms):
+                await asyncio.Event().wait()  # never set: one of the two ends it
+        except aioble.DeviceDisconnectedError:
+            return True
         except asyncio.TimeoutError:
-            pass
-        try:
-            await connection.disconnect()
-        except (asyncio.TimeoutError, OSError) as error:
-            self._note_fault(faults.RADIO, "disconnect: %s" % error)
+            return False

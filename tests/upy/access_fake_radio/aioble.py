@@ -2,7 +2,8 @@
 """An aioble without radio that does the wrong things the real one does.
 
 A full notification buffer raises ENOMEM; what is in it at a disconnect is lost; one queue
-of ten holds all writes and drops the oldest; written() does not notice a disconnect.
+of ten holds all writes and drops the oldest; written() does not notice a disconnect;
+disconnected() that times out cancels the task that notes disconnects.
 `air` is the test's handle: connect, write, take notifications, disconnect.
 """
 
@@ -149,14 +150,15 @@ class DeviceConnection:
         self.is_lost = False
         self.waits = []
         self.gone = asyncio.Event()
+        self.task = asyncio.create_task(self.notice())
 
     def lose(self):
         self.is_lost = True
-        self.task = asyncio.create_task(self.notice())
+        self.gone.set()
 
     async def notice(self):
+        await self.gone.wait()
         self.handle = None
-        self.gone.set()
         for wait in self.waits:
             wait.end(DeviceDisconnectedError)
 
@@ -167,9 +169,10 @@ class DeviceConnection:
         return _Timeout(self, timeout_ms)
 
     async def disconnected(self, timeout_ms=None):
-        await asyncio.wait_for_ms(self.gone.wait(), timeout_ms)
+        # A timeout cancels `task`: MicroPython passes the cancel on.
+        await asyncio.wait_for_ms(self.task, timeout_ms)
 
-    async def disconnect(self):
+    async def disconnect(self, timeout_ms=2000):
         if self.is_connected():
             air.lose_link()
-        await self.gone.wait()
+            await self.disconnected(timeout_ms)
