@@ -207,7 +207,8 @@ def truncations(one: Sample, step: int = 1) -> Iterator[Mutation]:
     raw, end = one.evidence, 0
     yield Mutation("nothing left", b"", (UNREADABLE,), 0, "R1", "evidence empty")
     for index, item in enumerate(one.items):
-        for size in range(1, len(item), step):
+        sizes = [size for size in range(1, len(item)) if size < 12 or size % step == 0]
+        for size in sizes:
             name = f"cut behind {size} bytes of item {index}"
             made = raw[: end + size]
             yield Mutation(name, made, (UNREADABLE,), index, "R1", "evidence cut")
@@ -335,6 +336,29 @@ def _seq(payload: bytes) -> object:
     return fields[1]
 
 
+def other_envelopes(one: Sample) -> Iterator[Mutation]:
+    """The same content, under the same signature, in an envelope that a lax reader takes."""
+    for index in range(1, len(one.items)):
+        protected, _, payload, signature = _envelope(one.items[index])
+        parts = [b"\xd2", b"\x84", cbor.encode(protected), b"\xa0"]
+        parts += [cbor.encode(payload), cbor.encode(signature)]
+        others = [(1, b"\x98\x04"), (2, b"\x58" + bytes((len(protected),)) + protected)]
+        others += [(3, b"\xb8\x00"), (4, b"\x5a" + len(payload).to_bytes(4, "big") + payload)]
+        others += [(4, b"\x58\x01\xa0"), (5, b"\x59\x00\x40" + signature)]
+        if len(payload) < 256:
+            others += [(4, b"\x59" + len(payload).to_bytes(2, "big") + payload)]
+        for place, other in others:
+            made = one.with_items(index, b"".join((*parts[:place], other, *parts[place + 1 :])))
+            name = f"item {index}: part {place} as {other[:2].hex()}"
+            yield Mutation(name, made, (REFUSED,), index, "R1", "not the shortest form")
+        made = one.with_items(index, b"\xd2\x9f" + b"".join(parts[2:]) + b"\xff")
+        verdict = ("R1", "indefinite length")
+        yield Mutation(f"item {index}: without a count", made, (REFUSED,), index, *verdict)
+        made = one.with_items(index, b"\xd8\x12" + b"".join(parts[1:]))
+        verdict = ("R1", "tag not allowed")
+        yield Mutation(f"item {index}: tag 18 in two bytes", made, (REFUSED,), index, *verdict)
+
+
 def huge_claims(one: Sample) -> Iterator[Mutation]:
     """Lengths and depths that nobody has: in the payload, signed, and around it."""
     for index in range(1, one.record_count + 1):
@@ -368,6 +392,7 @@ FAMILIES = (
     other_signers,
     unsigned_records,
     other_encodings,
+    other_envelopes,
     huge_claims,
 )
 BY_STEP = (bit_flips, byte_deletions, byte_insertions, truncations)

@@ -10,7 +10,7 @@ import pytest
 from sealtrail.errors import UnreadableEvidence, VerifyError
 from sealtrail.evidence import payload
 from sealtrail.evidence.certificate import FleetKey
-from sealtrail.evidence.cose import VerifyingKey
+from sealtrail.evidence.cose import VerifyingKey, open_envelope
 from sealtrail.evidence.payload import Payload
 from sealtrail.evidence.refusal import Refusal
 from sealtrail.evidence.trust import Asked, KnownHead
@@ -117,6 +117,12 @@ def _plain_blocks() -> list[bytes]:
     return [source for source in found if payload._plain_block(source) is not None]
 
 
+def _quick(source: bytes) -> Payload:
+    fields = payload._plain_block(source)
+    assert fields is not None
+    return payload._take(fields, -8)
+
+
 def _assert_both_ways_agree(source: bytes) -> bool:
     """Whether the patterns matched *source*; then the slow way must say the same."""
     fields = payload._plain_block(source)
@@ -155,3 +161,50 @@ def test_runs_that_stand_twice_cannot_pass_for_each_other():
     assert payload._plain_block(start + first + second) is None
     verdict = _outcome(lambda: payload._read_any(start + first + second, -8))
     assert verdict == ("R3", "duplicate map key")
+
+
+def test_events_of_a_plain_block_may_nest_no_deeper_than_the_payload_may():
+    source = min(_plain_blocks(), key=len)
+    assert source[0] == 0xA6
+    for depth, is_allowed in ((3, True), (4, False)):
+        counts = b"\x06\x81\x83\x00\x18\x2f" + b"\x81" * depth + b"\x00"
+        changed = b"\xa7" + source[1:] + counts
+        assert (payload._plain_block(changed) is not None) == is_allowed
+        verdict = _outcome(lambda changed=changed: payload._read_any(changed, -8))
+        assert (verdict == ("R3", "nested too deep")) != is_allowed
+
+
+def test_an_envelope_with_bytes_behind_it_is_none():
+    for item in mutations.sample().items:
+        assert open_envelope(item).signature == item[-64:]
+        with pytest.raises(Refusal) as refused:
+            open_envelope(item + b"\x00")
+        assert (refused.value.rule, refused.value.reason) == ("R3", "trailing bytes")
+
+
+_SHORT = ["00", "17", "1818", "190100", "1a00010000", "1affffffff", "1b0000000100000000"]
+_LONG = ["1b000000ffffffffff", "1b0000010000000000", "1b0000ffffffffffff", "1bffffffffffffffff"]
+_WRONG = ["1817", "1900ff", "1a0000ffff", "1b00000000ffffffff", "1b0001000000000000", "20", "f6"]
+
+
+@pytest.mark.parametrize("number", _SHORT + _LONG + _WRONG)
+def test_numbers_of_a_plain_block_are_in_range_and_in_shortest_form(number):
+    for place in range(5):
+        seq, boot, up_ms, lo_s, width_s = (
+            bytes.fromhex(number) if place == one else b"\x01" for one in range(5)
+        )
+        made = b"\xa6\x00\x00\x01" + seq + b"\x02\x58\x20" + bytes(32)
+        made += b"\x03\x82" + boot + up_ms + b"\x04\x83" + lo_s + b"\x00" + width_s
+        made += b"\x05\x81\x86\x00\x00\x00\x01\x05\x40"
+        is_good = isinstance(_outcome(lambda made=made: payload._read_any(made, -8)), Payload)
+        assert (payload._plain_block(made) is not None) == is_good
+
+
+@pytest.mark.parametrize("count", ["00", "190401"])
+def test_a_run_has_1_to_1024_readings(count):
+    source = min(_plain_blocks(), key=len)
+    start = source[: source.index(b"\x05\x82\x86")]
+    run = b"\x05\x81\x86\x00\x20\x01" + bytes.fromhex(count) + b"\x05\x40"
+    assert payload._plain_block(start + run) is not None
+    for read in (lambda: payload._read_any(start + run, -8), lambda: _quick(start + run)):
+        assert _outcome(read) == ("R4", "runs malformed")
