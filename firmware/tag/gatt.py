@@ -75,6 +75,7 @@ class GattService:
         self._model = model
         self._version = version
         self._address_id = None  # the id that came with the present address
+        self._ending = None
         self.is_connected = False
 
     async def run(self) -> None:
@@ -253,7 +254,7 @@ class GattService:
             return
         # In a task of its own, without a timeout: see _has_ended. A link whose visitor is
         # out of reach ends with its supervision timeout, and the task with it.
-        asyncio.create_task(connection.disconnect(timeout_ms=None))
+        self._ending = asyncio.create_task(connection.disconnect(timeout_ms=None))
         if not await self._has_ended(connection, _DISCONNECT_MS):
             self._note_fault(faults.RADIO, "disconnect: no end in %d ms" % _DISCONNECT_MS)
 

@@ -77,6 +77,8 @@ def _build_bluetooth():
     sys.path[:] = [".frozen"]
     try:
         import bluetooth  # noqa: F401
+
+        turnable_modules.serve_native_radio()
     except ImportError:
         sys.path[:] = search
         try:

@@ -14,10 +14,21 @@ import utime
 # A Python-level stream (asyncio.ThreadSafeFlag) is asked again at least this often. Only
 # code that this same loop runs can set one, so this is a safety net.
 _STREAM_POLL_MS = 50
+# NimBLE of the unix port runs where MicroPython runs scheduled calls, once a millisecond, and
+# nothing wakes a wait in C for it.
+_NATIVE_RADIO_POLL_MS = 1
 # Blocking sleeps look for radio interrupts this often.
 _HOOK_POLL_MS = 2
 _WAIT_MAX_MS = 3_600_000
 _STREAM_IOCTL_POLL = 3
+
+_wait_cap_ms = None  # None: by what is waited for
+
+
+def serve_native_radio() -> None:
+    """Keeps every wait, of asyncio and of blocking sleeps, short enough for a native radio."""
+    global _wait_cap_ms
+    _wait_cap_ms = _NATIVE_RADIO_POLL_MS
 
 
 class Time:
@@ -72,7 +83,7 @@ class Time:
             elif left_us < 1000:
                 utime.sleep_us(left_us)
             else:
-                cap_ms = _HOOK_POLL_MS if clock.hooks else _WAIT_MAX_MS
+                cap_ms = _wait_cap_ms or (_HOOK_POLL_MS if clock.hooks else _WAIT_MAX_MS)
                 clock.order_poll.poll(clock.wait_ms(deadline_us, cap_ms))
 
     @staticmethod
@@ -133,7 +144,7 @@ class Poll:
                 clock.leap(deadline_us)
                 found = self._ready(0)
             else:
-                cap_ms = _STREAM_POLL_MS if self._streams else _WAIT_MAX_MS
+                cap_ms = _wait_cap_ms or (_STREAM_POLL_MS if self._streams else _WAIT_MAX_MS)
                 wait_ms = clock.wait_ms(deadline_us, cap_ms)
                 # A pin interrupt in there may just have set a flag: then don't wait.
                 found = self._ready(0) or self._ready(wait_ms)

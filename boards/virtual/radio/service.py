@@ -40,7 +40,7 @@ class Radio:
             ),
         ]
         for number, path in enumerate(hci_ptys):
-            self._ptys.append(HciPty.open(self.air, path, number, self.pace))
+            self._ptys.append(HciPty(self.air, path, number, self.pace, self.supervision_s))
         if os.environ.get("DBUS_SYSTEM_BUS_ADDRESS"):
             # The central's own packets are not paced: a round trip costs one interval.
             device, _ = new_node("central", _CENTRAL_MAC, self.air, Pace())
@@ -71,7 +71,7 @@ class Radio:
             if tag.controller is not None:
                 tag.controller.pace = pace
         for pty in self._ptys:
-            pty.controller.pace = pace
+            pty.set_pace(pace)
 
     async def close(self) -> None:
         """Lets go of every tag and removes what lies in the file system."""
