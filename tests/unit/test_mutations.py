@@ -18,7 +18,7 @@ from sealtrail.evidence.verify import verify_evidence
 from sealtrail.model import Completeness
 from tests.fakes import mutations
 from tests.fakes.mutations import INCOMPLETE, REFUSED, UNREADABLE, Mutation, Sample
-from tests.vectors.chain import FLEET, NONCE
+from tests.vectors.chain import FLEET, NONCE, START_UTC_S, Chain
 
 # CPU time for one file of some thirty records, far above what any takes.
 _SECONDS_MAX = 0.5
@@ -208,3 +208,56 @@ def test_a_run_has_1_to_1024_readings(count):
     assert payload._plain_block(start + run) is not None
     for read in (lambda: payload._read_any(start + run, -8), lambda: _quick(start + run)):
         assert _outcome(read) == ("R4", "runs malformed")
+
+
+# ---- edges of the chain's rules that no vector has
+
+
+def _refusal(chain: Chain) -> tuple[str, int] | None:
+    try:
+        verify_evidence(chain.evidence(), NonceTrust())
+    except VerifyError as refused:
+        return refused.rule, refused.index
+    return None
+
+
+def _clocked(*records: tuple[int, int, int | None]) -> Chain:
+    """One record for each (uptime, UTC after the start, width), all in seconds."""
+    chain = Chain()
+    for up_s, lo_s, width_s in records:
+        when = (START_UTC_S + lo_s, 3, width_s)
+        chain.add(after_ms=1000 * up_s - chain.up_ms, events=[(2, None)], utc=when)
+    return chain
+
+
+@pytest.mark.parametrize(
+    ("records", "verdict"),
+    [
+        # A thousand seconds of uptime, ten of UTC: not below the earlier bound, but too slow.
+        (((0, 0, 2), (1000, 10, 2)), ("R12", 2)),
+        # The wide interval in the middle takes nothing back of what the first one said.
+        (((0, 0, 2), (100, 0, 4000), (200, 150, 2)), ("R12", 3)),
+        (((0, 0, 2), (100, 0, 4000), (200, 260, 2)), ("R12", 3)),
+        (((0, 0, 2), (100, 0, None), (200, 260, 2)), ("R12", 3)),
+        (((0, 0, 2), (100, 0, None), (200, 200, 2)), None),
+        (((0, 0, None), (100, 4000, 2), (200, 4100, None)), None),
+    ],
+)
+def test_intervals_of_a_boot_have_a_common_time(records, verdict):
+    assert _refusal(_clocked(*records)) == verdict
+
+
+def test_crash_blocks_are_sealed_in_the_order_of_the_boots_that_seal():
+    for second, verdict in ((3, None), (4, None), (2, ("R13", 2))):
+        chain = Chain()
+        for sealed_by_boot in (3, second):
+            chain.add(4, events=[(2, None)], utc=None, sealed_by_boot=sealed_by_boot)
+        assert _refusal(chain) == verdict
+
+
+def test_the_signature_is_wrong_before_what_comes_later_is():
+    for later in (b"\x00", b"\xd2\x84\x43", FLEET.public):
+        chain = _clocked((0, 0, 2), (60, 60, 2), (120, 120, 2))
+        chain.records[1] = chain.records[1][:-1] + bytes((chain.records[1][-1] ^ 1,))
+        chain.records[2] = later
+        assert _refusal(chain) == ("R10", 2)
