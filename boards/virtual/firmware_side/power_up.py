@@ -72,22 +72,15 @@ def _build_modules(setup, board, report):
 
 
 def _build_bluetooth():
-    """An interpreter's own `bluetooth` is the real one: then nothing of ours replaces it."""
-    search = sys.path[:]
-    sys.path[:] = [".frozen"]
-    try:
-        import bluetooth  # noqa: F401
-
+    """The interpreter's own `bluetooth` where it has a controller to talk to, else ours."""
+    if os.getenv("MICROPYBTUART"):
         turnable_modules.serve_native_radio()
+        return
+    try:
+        import bluetooth_virtual
     except ImportError:
-        sys.path[:] = search
-        try:
-            import bluetooth_virtual
-        except ImportError:
-            return
-        sys.modules["bluetooth"] = bluetooth_virtual
-    finally:
-        sys.path[:] = search
+        return
+    sys.modules["bluetooth"] = bluetooth_virtual
 
 
 def _build_world(setup, board):

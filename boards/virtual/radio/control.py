@@ -15,9 +15,6 @@ import json
 import socket
 from typing import TYPE_CHECKING, Any
 
-from bumble import hci
-
-from boards.virtual.radio.air import lose_link
 from boards.virtual.radio.controller import Pace
 
 if TYPE_CHECKING:
@@ -47,9 +44,7 @@ def obey(radio: "Radio", words: list[str]) -> None:
     """Carries out one order. Raises ValueError or IndexError when it makes no sense."""
     order, arguments = words[0], words[1:]
     if order == "loss":
-        for mac, tag in list(radio.tags.items()):
-            if tag.controller is not None and (not arguments or mac == arguments[0].upper()):
-                lose_link(tag.controller, hci.HCI_ErrorCode.CONNECTION_TIMEOUT_ERROR)
+        radio.lose_links(arguments[0].upper() if arguments else "")
     elif order == "pace":
         radio.set_pace(Pace(float(arguments[0]), int(arguments[1])))
     elif order == "supervision":

@@ -20,6 +20,7 @@ import pty
 import select
 import termios
 import tty
+from collections.abc import Callable
 from pathlib import Path
 
 from bumble import hci
@@ -30,13 +31,20 @@ from boards.virtual.radio.controller import Pace, PacedController
 
 _READ_SIZE = 4096
 _LATE_SIZE_MAX = 65536  # bytes kept for a host that does not read
-_ABSENT_POLL_S = 0.01
+_ABSENT_POLL_S = 0.02
 
 
 class HciPty:
     """The controllers of one terminal, one for each life of its host; `path` links to it."""
 
-    def __init__(self, air: Air, path: str, number: int, pace: Pace, supervision_s: float) -> None:
+    def __init__(
+        self,
+        air: Air,
+        path: str,
+        number: int,
+        pace: Pace,
+        supervision_s: Callable[[], float],
+    ) -> None:
         """Makes the terminal; a controller has the public address C0:FF:EE:01:00:number."""
         self._air, self._path, self._supervision_s = air, path, supervision_s
         self._name = f"hci-{number}"
@@ -58,6 +66,11 @@ class HciPty:
         Path(path).unlink(missing_ok=True)
         Path(path).symlink_to(self._terminal)
         self._await_host()
+
+    @property
+    def controller(self) -> PacedController | None:
+        """That of the present host, or of the last one; None before the first."""
+        return self._controller
 
     def set_pace(self, pace: Pace) -> None:
         """Changes the pace, of a connected host too."""
@@ -88,7 +101,7 @@ class HciPty:
         """The tag's power is gone: no advert from now on, its links end after the timeout."""
         self._fall_silent()
         self._flush()
-        self._loop.call_later(self._supervision_s, self._bury, self._controller)
+        self._loop.call_later(self._supervision_s(), self._bury, self._controller)
         self._await_host()
 
     def _fall_silent(self) -> None:

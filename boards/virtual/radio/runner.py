@@ -49,6 +49,11 @@ class RadioProcess:
         return os.path.join(self._directory, "radio")
 
     @property
+    def hci(self) -> str:
+        """Path of the terminal for one tag whose interpreter has its own bluetooth."""
+        return os.path.join(self._directory, "hci")
+
+    @property
     def environment(self) -> dict[str, str]:
         """What to add to a BLE client's environment."""
         return {"DBUS_SYSTEM_BUS_ADDRESS": self._bus.address if self._bus else ""}
@@ -78,6 +83,7 @@ class RadioProcess:
                 *("--supervision", str(self._supervision_s)),
                 "--end-with-parent",
                 *self._options,
+                *("--hci-pty", self.hci),
             ],
             cwd=_REPO,
             env={**os.environ, **self.environment},

@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from boards.virtual.radio.air import Air
+from bumble import hci
+
+from boards.virtual.radio.air import Air, lose_link
 from boards.virtual.radio.bluez import BlueZ
 from boards.virtual.radio.control import serve_control
 from boards.virtual.radio.controller import Pace, new_node
@@ -40,7 +42,9 @@ class Radio:
             ),
         ]
         for number, path in enumerate(hci_ptys):
-            self._ptys.append(HciPty(self.air, path, number, self.pace, self.supervision_s))
+            self._ptys.append(
+                HciPty(self.air, path, number, self.pace, lambda: self.supervision_s)
+            )
         if os.environ.get("DBUS_SYSTEM_BUS_ADDRESS"):
             # The central's own packets are not paced: a round trip costs one interval.
             device, _ = new_node("central", _CENTRAL_MAC, self.air, Pace())
@@ -63,6 +67,13 @@ class Radio:
         old = self.tags.get(mac)
         if old is not None:
             old.bury()
+
+    def lose_links(self, mac: str = "") -> None:
+        """Every link is lost, or those of the tag *mac*; tags on a terminal have no MAC here."""
+        tags = [tag for key, tag in self.tags.items() if mac in ("", key)]
+        for place in [*tags, *(self._ptys if not mac else [])]:
+            if place.controller is not None:
+                lose_link(place.controller, hci.HCI_ErrorCode.CONNECTION_TIMEOUT_ERROR)
 
     def set_pace(self, pace: Pace) -> None:
         """Changes the pace of every tag, connected ones too."""
