@@ -261,3 +261,17 @@ def test_the_signature_is_wrong_before_what_comes_later_is():
         chain.records[1] = chain.records[1][:-1] + bytes((chain.records[1][-1] ^ 1,))
         chain.records[2] = later
         assert _refusal(chain) == ("R10", 2)
+
+
+def test_in_a_long_chain_the_first_wrong_signature_is_named():
+    # Signatures are verified some hundred at a time: at both sides of each seam.
+    chain = _clocked(*((60 * number, 60 * number, 2) for number in range(600)))
+    good = list(chain.records)
+    for seq in (0, 254, 255, 256, 257, 511, 512, 599):
+        chain.records = list(good)
+        for bad in {seq, 599}:
+            chain.records[bad] = good[bad][:-1] + bytes((good[bad][-1] ^ 1,))
+        # The record behind it breaks R9, and is not what is named.
+        assert _refusal(chain) == ("R10", seq + 1)
+    chain.records = good
+    assert _refusal(chain) is None
