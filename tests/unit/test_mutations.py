@@ -18,7 +18,7 @@ from sealtrail.evidence.verify import verify_evidence
 from sealtrail.model import Completeness
 from tests.fakes import mutations
 from tests.fakes.mutations import INCOMPLETE, REFUSED, UNREADABLE, Mutation, Sample
-from tests.vectors.chain import FLEET, NONCE, START_UTC_S, Chain
+from tests.vectors.chain import FLEET, NONCE, START_UTC_S, Chain, cose_sign1
 
 # CPU time for one file of some thirty records, far above what any takes.
 _SECONDS_MAX = 0.5
@@ -275,3 +275,13 @@ def test_in_a_long_chain_the_first_wrong_signature_is_named():
         assert _refusal(chain) == ("R10", seq + 1)
     chain.records = good
     assert _refusal(chain) is None
+
+
+def test_an_item_of_the_usual_form_may_not_be_longer_than_1024_bytes():
+    for size, rule in ((948, "R4"), (949, "R1")):
+        chain = _clocked((0, 0, 2))
+        chain.records.append(
+            cose_sign1(chain.key, b"\x59" + (size - 3).to_bytes(2, "big") + bytes(size - 3))
+        )
+        assert len(chain.records[-1]) == 76 + size
+        assert _refusal(chain) == (rule, 2)
