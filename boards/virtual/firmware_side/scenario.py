@@ -126,6 +126,7 @@ class _RowReader:
         """Takes one line. Raises ValueError with the reason."""
         fields = [field.strip() for field in line.split(",")]
         if not self._has_header:
+            fields[0] = fields[0].lstrip("\ufeff")  # spreadsheets put one there, unseen
             if tuple(fields) != COLUMNS:
                 raise ValueError("the header must be " + ",".join(COLUMNS))
             self._has_header = True

@@ -17,7 +17,7 @@ class EchoSpi:
 
     def transfer(self, out):
         assert self._is_selected
-        return bytes([0xA0 + self._probe, self._selections & 0xFF] + list(out))[: len(out)]
+        return bytes((0xA0 + self._probe, self._selections & 0xFF, *out))[: len(out)]
 
 
 def make(wiring, environment, pin):
