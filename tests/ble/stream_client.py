@@ -24,7 +24,10 @@ def uuid(number: int) -> str:
 
 
 async def find(
-    name: str = STREAM_NAME, address: str | None = None, not_in: tuple[str, ...] = ()
+    name: str = STREAM_NAME,
+    address: str | None = None,
+    not_in: tuple[str, ...] = (),
+    timeout_s: float = 8,
 ) -> BLEDevice:
     """Returns the first device heard under *name*, at *address* or at none of *not_in*."""
 
@@ -32,7 +35,7 @@ async def find(
         is_there = address in (None, device.address) and device.address not in not_in
         return advert.local_name == name and is_there
 
-    device = await BleakScanner.find_device_by_filter(is_wanted, timeout=8)
+    device = await BleakScanner.find_device_by_filter(is_wanted, timeout=timeout_s)
     assert device is not None, f"{name} {address or ''} was not heard"
     return device
 

@@ -6,6 +6,7 @@ The host here is bumble's; with a unix port built with NimBLE it would be that.
 
 import asyncio
 import os
+import termios
 import tty
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from bumble.transport.common import PacketParser
 from boards.virtual.radio.private_bus import why_no_bus
 from boards.virtual.radio.runner import PACED, RadioProcess
 from tests.ble.conftest import bleak_on
-from tests.ble.stream_client import Link, uuid
+from tests.ble.stream_client import Link, find, uuid
 
 _NAME = "H4 TAG"
 
@@ -30,7 +31,7 @@ class SerialHost:
 
     def __init__(self, path: str) -> None:
         self._fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        tty.setraw(self._fd)
+        tty.setraw(self._fd, termios.TCSANOW)  # as MicroPython does: nothing is dropped
         self._parser = PacketParser()
         self.chunks: list[bytes] = []
         asyncio.get_running_loop().add_reader(self._fd, self._readable)
@@ -46,8 +47,15 @@ class SerialHost:
     def on_packet(self, packet: bytes) -> None:
         os.write(self._fd, packet)
 
-    def close(self) -> None:
+    def deaf(self) -> None:
+        """Reads no more."""
         asyncio.get_running_loop().remove_reader(self._fd)
+
+    def read_first(self, size: int) -> bytes:
+        return os.read(self._fd, size)
+
+    def close(self) -> None:
+        self.deaf()
         os.close(self._fd)
 
 
@@ -106,4 +114,56 @@ async def test_a_host_on_the_pty_is_heard_connected_and_read(
         await link.wait_gone()
     async with await Link.open(_NAME) as link:
         assert await link.client.read_gatt_char(uuid(3)) == b"h4"
+    serial.close()
+
+
+async def test_a_host_that_loses_its_power_falls_silent_and_its_link_ends(
+    h4_radio: tuple[RadioProcess, str],
+) -> None:
+    path = h4_radio[1]
+    serial = SerialHost(path)
+    await _tag_on(serial)
+    async with await Link.open(_NAME) as link:
+        serial.close()
+        await link.wait_gone()
+    serial = SerialHost(path)
+    await _tag_on(serial)
+    await find(_NAME)
+    serial.close()
+    with pytest.raises(AssertionError, match="was not heard"):
+        await find(_NAME, timeout_s=1)
+
+
+async def test_half_a_packet_of_a_dead_host_never_meets_the_next_one(
+    h4_radio: tuple[RadioProcess, str],
+) -> None:
+    path = h4_radio[1]
+    for _ in range(3):
+        serial = SerialHost(path)
+        await _tag_on(serial)
+        serial.deaf()
+        # An answer of which the host reads a part, and the first half of a packet.
+        serial.on_packet(bytes(hci.HCI_Read_BD_ADDR_Command()))
+        serial.on_packet(bytes(hci.HCI_Reset_Command())[:2])
+        await asyncio.sleep(0.1)
+        assert len(serial.read_first(3)) == 3
+        serial.close()
+        await asyncio.sleep(0.1)
+    serial = SerialHost(path)
+    await _tag_on(serial)
+    assert serial.chunks[0].startswith(bytes((hci.HCI_EVENT_PACKET, 0x0E)))
+    async with await Link.open(_NAME) as link:
+        assert await link.client.read_gatt_char(uuid(3)) == b"h4"
+    serial.close()
+
+
+async def test_an_order_to_lose_links_reaches_the_terminal(
+    h4_radio: tuple[RadioProcess, str],
+) -> None:
+    radio, path = h4_radio
+    serial = SerialHost(path)
+    await _tag_on(serial)
+    async with await Link.open(_NAME) as link:
+        radio.order("loss")
+        await link.wait_gone()
     serial.close()
