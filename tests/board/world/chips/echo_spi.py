@@ -17,7 +17,8 @@ class EchoSpi:
 
     def transfer(self, out):
         assert self._is_selected
-        return bytes((0xA0 + self._probe, self._selections & 0xFF, *out))[: len(out)]
+        head = bytes((0xA0 + self._probe, self._selections & 0xFF))
+        return (head + bytes(out))[: len(out)]
 
 
 def make(wiring, environment, pin):
