@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sealtrail import atomic
-from sealtrail.errors import StorageError
+from sealtrail.errors import StorageError, UsageError
 
 
 def test_a_new_file_holds_the_bytes_and_nothing_else_lies_beside_it(tmp_path: Path) -> None:
@@ -77,3 +77,34 @@ def test_a_full_disk_is_a_storage_error_and_leaves_no_temporary_file(
         atomic.write_bytes(tmp_path / "a.bin", b"new")
     assert (tmp_path / "a.bin").read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a.bin"]
+
+
+def test_a_pipe_in_the_way_is_refused_and_stays(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    for name in ("pipe", "link"):
+        for mode in (None, 0o600):
+            with pytest.raises(UsageError, match="not a file that can be replaced"):
+                atomic.write_bytes(tmp_path / name, b"x", mode)
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert sorted(os.listdir(tmp_path)) == ["link", "pipe"]
+
+
+def test_a_folder_in_the_way_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UsageError, match="is a folder"):
+        atomic.write_bytes(tmp_path / "folder", b"x")
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_a_target_is_judged_before_anything_is_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"old")
+    atomic.check_target(tmp_path / "new")
+    atomic.check_target(tmp_path / "file")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError):
+        atomic.check_target(tmp_path / "pipe")
+    for bad in ("none/new", "file/new"):
+        with pytest.raises(StorageError, match="not written"):
+            atomic.check_target(tmp_path / bad)
+    assert sorted(os.listdir(tmp_path)) == ["file", "pipe"]
