@@ -46,6 +46,17 @@ class TripProfile:
     interval_s: int
     rules: tuple[str, ...]
     cbor: bytes  # what the tag carries
+    shock_mg: int  # 0: no shock events
+    tilt_deg: int  # 0: no tilt events
+    tilt_hold_s: int
+
+    @property
+    def limits(self) -> tuple[str, str]:
+        """What counts as a shock and as a tilt, in words."""
+        shock = f"shock above {self.shock_mg / 1000:g} g" if self.shock_mg else "shocks: not noted"
+        hold = f" for {self.tilt_hold_s / 60:g} min" if self.tilt_hold_s else " at once"
+        tilt = f"tilt above {self.tilt_deg}°{hold}" if self.tilt_deg else "tilt: not noted"
+        return shock, tilt
 
     @property
     def sha256(self) -> str:
@@ -65,6 +76,8 @@ def load(name_or_path: str) -> TripProfile:
         text = (resources.files(__package__) / "profiles" / f"{name_or_path}.toml").read_text()
         return parse(text, name_or_path)
     if not name_or_path.endswith(".toml"):
+        if Path(name_or_path).is_file():
+            raise UsageError(f"{name_or_path}: is no profile", "Profiles are .toml files.")
         raise UsageError(
             f"no profile '{name_or_path[:60]}'",
             f"Shipped: {', '.join(shipped_names())}; or give a path to a .toml file.",
@@ -96,7 +109,16 @@ def parse(text: str, where: str) -> TripProfile:
     except wire.ProfileError as problem:
         raise UsageError(f"{where}: {problem.reason}") from None
     texts = tuple(rule.text for rule in rules)
-    return TripProfile(name, table.text("title", 200, ""), interval_s, texts, encoded)
+    return TripProfile(
+        name,
+        table.text("title", 200, ""),
+        interval_s,
+        texts,
+        encoded,
+        profile.shock_mg,
+        profile.tilt_deg,
+        profile.tilt_hold_s,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,3 +106,17 @@ def test_unknown_name_missing_file_and_binary_file_are_refused(tmp_path: Path) -
 def test_profile_file_is_read_by_path(tmp_path: Path) -> None:
     (tmp_path / "my.toml").write_text(GOOD)
     assert profiles.load(str(tmp_path / "my.toml")).rules == ("1: probe 0 above -150 °C at once",)
+
+
+def test_file_of_another_kind_is_said_to_be_no_profile(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"\x89PNG")
+    with pytest.raises(UsageError, match=r"a\.png: is no profile"):
+        profiles.load(str(tmp_path / "a.png"))
+
+
+def test_shock_and_tilt_limits_are_told() -> None:
+    assert profiles.parse(GOOD, "t").limits == ("shock above 8 g", "tilt above 45° for 5 min")
+    none = GOOD.replace("threshold_g = 8", "threshold_g = 0").replace("deg = 45", "deg = 0")
+    assert profiles.parse(none, "t").limits == ("shocks: not noted", "tilt: not noted")
+    at_once = GOOD.replace("hold_min = 5", "hold_min = 0")
+    assert profiles.parse(at_once, "t").limits[1] == "tilt above 45° at once"
