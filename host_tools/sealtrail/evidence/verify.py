@@ -204,7 +204,8 @@ def _judge_freshness(
     """R21. Raises VerifyError where a known head was replaced."""
     count = judged.chain.count
     if known is not None and known.seq >= count:
-        detail = f"ends at record {count - 1}, but record {known.seq} was seen before"
+        end = f"ends at record {count - 1}" if count else "holds no record"
+        detail = f"{end}, but record {known.seq} was seen before"
         return Freshness(Completeness.STALE, detail)
     if known is not None and judged.chain.hashes[known.seq] != known.sha256:
         detail = "this verifier has seen another record of that number"
@@ -226,6 +227,8 @@ def _judge_freshness(
         return Freshness(
             Completeness.FOREIGN_NONCE, detail, unsealed_entries=attested[0].number(7)
         )
+    if not count:
+        return Freshness(Completeness.UNPROVED, "holds no record")
     return Freshness(Completeness.UNPROVED, f"nothing attests that record {count - 1} is the last")
 
 
