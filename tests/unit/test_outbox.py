@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The queue on disk: what was queued is there, once, whatever happened since."""
 
+import hashlib
 import sqlite3
 from pathlib import Path
 
 import pytest
 
 from sealtrail.custody.outbox import Outbox, State
-from sealtrail.errors import StorageError
+from sealtrail.errors import StorageError, UsageError
 
 SERVER = "https://epcis.example.com"
 
@@ -76,3 +77,26 @@ def test_a_file_that_is_no_outbox_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "o.db").write_bytes(b"not a database, but long enough to be looked at" * 30)
     with pytest.raises(StorageError, match="not usable"):
         Outbox(tmp_path / "o.db")
+
+
+def test_the_same_document_with_other_evidence_is_refused(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "o.db")
+    entry = outbox.queue(SERVER, b"doc", b"evidence", 1)
+    for state in State:
+        outbox.note(entry, state, 2)
+        with pytest.raises(UsageError, match="other evidence"):
+            outbox.queue(SERVER, b"doc", b"another", 3)
+        assert outbox.entry(entry.entry_id).state is state
+    with pytest.raises(StorageError):
+        outbox.evidence(hashlib.sha256(b"another").digest())
+    outbox.close()
+
+
+def test_a_failed_try_is_counted_and_moves_nothing_else(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "o.db")
+    entry = outbox.note(outbox.queue(SERVER, b"doc", b"e", 1), State.SENT, 5, job_url="/c/1")
+    outbox.note_failure(entry, "first", is_attempt=True)
+    found = outbox.note_failure(entry, "second", is_attempt=False)
+    assert (found.attempt_count, found.detail) == (1, "second")
+    assert (found.state, found.job_url, found.updated_ms) == (State.SENT, "/c/1", 5)
+    outbox.close()

@@ -191,14 +191,14 @@ def test_a_proxy_does_not_stand_before_a_server_on_this_machine(
 
 def test_too_many_events_are_refused_before_anything_is_sent(tmp_path: Path) -> None:
     content = json.loads(DOCUMENT)
-    event = content["epcisBody"]["eventList"][0]
+    event = next(e for e in content["epcisBody"]["eventList"] if "sensorElementList" in e)
     content["epcisBody"]["eventList"] = [{**event, "eventID": f"urn:x:{n}"} for n in range(501)]
     many = json.dumps(content).encode()
     with (
         capture_server(tmp_path / "server") as url,
         pytest.raises(UploadError, match="501 events"),
     ):
-        upload.upload(tmp_path / "outbox.db", url, many, b"x", patience=QUICK)
+        upload.upload(tmp_path / "outbox.db", url, many, EVIDENCE.raw, patience=QUICK)
     assert list((tmp_path / "server" / "evidence").iterdir()) == []
 
 
@@ -249,3 +249,51 @@ def test_a_long_trip_with_many_events_stays_within_the_servers_limit() -> None:
         evidence, analyse(evidence), custody.load_profile(None), START_MS + 20 * DAY_MS
     )
     assert len(upload.event_ids(document)) <= 500
+
+
+def test_evidence_that_the_document_does_not_name_is_refused_and_not_queued(
+    tmp_path: Path,
+) -> None:
+    box = tmp_path / "outbox.db"
+    for other in (b"", b"anything", EVIDENCE.raw + b"x"):
+        with pytest.raises(UsageError, match="not the evidence that the document names"):
+            upload.upload(box, "http://127.0.0.1:9", DOCUMENT, other, patience=QUICK)
+    assert not box.exists()
+
+
+def test_every_place_that_names_evidence_must_name_the_same() -> None:
+    upload.check_pair(DOCUMENT, EVIDENCE.raw)
+    text = DOCUMENT.decode()
+    path = custody.evidence_path(EVIDENCE.sha256)
+    digest = path.rsplit("/", 1)[1]
+    for name in (path, f"ni:///sha-256;{digest}"):
+        assert name in text
+        other = text.replace(name, name.replace(digest, digest[::-1]), 1).encode()
+        with pytest.raises(UsageError, match="not the evidence"):
+            upload.check_pair(other, EVIDENCE.raw)
+
+
+def test_a_document_that_names_no_evidence_is_refused() -> None:
+    none = json.dumps({"epcisBody": {"eventList": [{"eventID": "urn:x:1"}]}}).encode()
+    with pytest.raises(UsageError, match="names no evidence"):
+        upload.check_pair(none, EVIDENCE.raw)
+
+
+def test_a_document_nested_too_deep_is_no_document() -> None:
+    deep = b"[" * 200_000
+    with pytest.raises(UsageError, match="not an EPCIS document"):
+        upload.check_pair(deep, EVIDENCE.raw)
+
+
+def test_failed_tries_are_counted_and_their_reason_kept(tmp_path: Path) -> None:
+    with capture_server(tmp_path / "server") as url:
+        pass  # nobody listens there now
+    hasty = upload.Patience(total_s=2, tries=2, first_wait_s=0.01)
+    for _ in range(2):
+        with pytest.raises(UploadError, match="stays in the outbox"):
+            upload.upload(tmp_path / "outbox.db", url, DOCUMENT, EVIDENCE.raw, patience=hasty)
+    outbox = Outbox(tmp_path / "outbox.db")
+    (entry,) = outbox.entries()
+    outbox.close()
+    assert (entry.state, entry.attempt_count) == (State.QUEUED, 4)
+    assert "no answer" in entry.detail

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from sealtrail.errors import StorageError
+from sealtrail.errors import StorageError, UsageError
 
 _LOCK_WAIT_S = 10.0
 _SCHEMA = """
@@ -101,9 +101,11 @@ class Outbox:
         """Keeps a document and its evidence; the same pair again returns what is there.
 
         A document that a person had to look at is queued again by queueing it again.
+        Raises UsageError when the document was queued with other evidence before.
         """
         digest, proof = hashlib.sha256(document).digest(), hashlib.sha256(evidence).digest()
         with _storage(self.path), self._transaction():
+            self._refuse_other_evidence(server, digest, proof)
             self._db.execute("insert or ignore into evidence values(?,?)", (proof, evidence))
             self._db.execute(
                 "insert into document(server, sha256, content, evidence, state, created_ms,"
@@ -117,6 +119,16 @@ class Outbox:
                 f"select {_COLUMNS} from document where server=? and sha256=?", (server, digest)
             ).fetchone()
         return _entry(row)
+
+    def _refuse_other_evidence(self, server: str, document: bytes, evidence: bytes) -> None:
+        row = self._db.execute(
+            "select evidence from document where server=? and sha256=?", (server, document)
+        ).fetchone()
+        if row is not None and row[0] != evidence:
+            raise UsageError(
+                f"this document was queued before with other evidence, {row[0].hex()[:16]}...",
+                "Write the custody document anew with the next --revision, and upload that.",
+            )
 
     def entry(self, entry_id: int) -> Entry:
         """One entry as it is now."""
@@ -160,6 +172,15 @@ class Outbox:
                 "update document set state=?, detail=?, job_url=?, updated_ms=?,"
                 " attempt_count=attempt_count+? where id=?",
                 (state.value, detail[:2000], job_url, now_ms, int(is_attempt), entry.entry_id),
+            )
+        return self.entry(entry.entry_id)
+
+    def note_failure(self, entry: Entry, detail: str, *, is_attempt: bool) -> Entry:
+        """Keeps why a try failed. State and `updated_ms` stay: patience counts from those."""
+        with _storage(self.path):
+            self._db.execute(
+                "update document set detail=?, attempt_count=attempt_count+? where id=?",
+                (detail[:2000], int(is_attempt), entry.entry_id),
             )
         return self.entry(entry.entry_id)
 

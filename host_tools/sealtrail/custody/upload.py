@@ -7,9 +7,10 @@ looked for on the server before it is sent again. Evidence goes before the docum
 points at it. See outbox.py for the states.
 """
 
+import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,8 +72,9 @@ def upload(
 
     Raises UploadError with the reason when the server refused it, or could not be reached
     in time; in the second case the document stays in the outbox and a repeat is safe.
+    Raises UsageError, and queues nothing, where the document names other evidence.
     """
-    event_ids(document)  # not a document of ours: nothing is queued
+    check_pair(document, evidence)
     server = server.rstrip("/")
     outbox = Outbox(outbox_path)
     try:
@@ -111,6 +113,39 @@ def resume(
     return results
 
 
+def check_pair(document: bytes, evidence: bytes) -> None:
+    """Raises UsageError unless *evidence* is the one that *document* names, by its digest."""
+    named = set(_named_evidence(_events(document)))
+    if not named:
+        raise UsageError("the document names no evidence", "Write it with `sealtrail custody`.")
+    path = evidence_path(hashlib.sha256(evidence).digest())
+    if not all(one.endswith(path) or one == _ni_name(path) for one in named):
+        raise UsageError(
+            "this is not the evidence that the document names",
+            "Give the evidence file that the document was written from.",
+        )
+
+
+def _ni_name(path: str) -> str:
+    return "ni:///sha-256;" + path.rsplit("/", 1)[1]
+
+
+def _named_evidence(content: object) -> Iterator[str]:
+    """Every address and digest of evidence in parsed JSON; the parser bounded the depth.
+
+    A trip without a reading has no rawData; the digest at its inspection names it then.
+    """
+    if isinstance(content, list):
+        for one in content:
+            yield from _named_evidence(one)
+    elif isinstance(content, dict):
+        for key, value in content.items():
+            if key == "rawData" or key.endswith(":evidenceDigest"):
+                yield str(value)
+            else:
+                yield from _named_evidence(value)
+
+
 def event_ids(document: bytes) -> list[str]:
     """The identities in a document. Raises UsageError when it is no EPCIS document."""
     return [str(event["eventID"]) for event in _events(document)]
@@ -122,7 +157,7 @@ def _events(document: bytes) -> list[dict[str, object]]:
         events = content["epcisBody"]["eventList"]
         if not events or not all(isinstance(event["eventID"], str) for event in events):
             raise KeyError("eventID")
-    except (ValueError, KeyError, TypeError) as problem:
+    except (ValueError, KeyError, TypeError, RecursionError) as problem:
         raise UsageError("not an EPCIS document with events that have an eventID") from problem
     return list(events)
 
@@ -156,13 +191,26 @@ class _Run:
         with CaptureClient(entry.server, self.auth, self.patience.answer_s) as client:
             while not entry.state.is_final:
                 try:
-                    entry = self._step(client, entry)
-                except Refused as problem:
-                    entry = self._refused(client, entry, problem)
+                    entry = self._tried(client, entry)
                 except Unanswered as problem:
-                    entry = self.outbox.entry(entry.entry_id)
+                    entry = self._noted(entry, problem)
                     self._failed(entry, problem)
+                except UploadError as problem:
+                    self._noted(entry, problem)
+                    raise
         return entry
+
+    def _tried(self, client: CaptureClient, entry: Entry) -> Entry:
+        try:
+            return self._step(client, entry)
+        except Refused as problem:
+            return self._refused(client, entry, problem)
+
+    def _noted(self, before: Entry, problem: UploadError) -> Entry:
+        """Keeps why a step failed, and counts it as a try unless sending has counted it."""
+        now = self.outbox.entry(before.entry_id)
+        is_uncounted = now.attempt_count == before.attempt_count
+        return self.outbox.note_failure(now, problem.message, is_attempt=is_uncounted)
 
     def _step(self, client: CaptureClient, entry: Entry) -> Entry:
         if entry.state is State.QUEUED:
