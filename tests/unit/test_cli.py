@@ -151,3 +151,13 @@ def test_fleet_ticket_and_profile_story(home: Path, capsys: pytest.CaptureFixtur
     assert cli.main(["profile", "check", "ln2-dry-shipper"]) == 0
     assert "rule 1: probe 0 above -150 °C at once" in capsys.readouterr().out
     assert cli.main(["ticket", "show"]) == 0
+
+
+def test_profile_check_tells_shock_and_tilt(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["profile", "check", "ln2-dry-shipper"]) == 0
+    said = capsys.readouterr().out
+    assert "shock above 8 g" in said and "tilt above 45° for 5 min" in said
+    assert cli.main(["profile", "check", "ln2-dry-shipper", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    limits = [found[key] for key in ("shock_threshold_g", "tilt_deg", "tilt_hold_min")]
+    assert limits == [8, 45, 5]

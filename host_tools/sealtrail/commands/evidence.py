@@ -18,7 +18,14 @@ from sealtrail.commands.inputs import (
     session_of,
 )
 from sealtrail.commands.output import Session
-from sealtrail.errors import Incomplete, StorageError, UsageError, VerifyError, one_line
+from sealtrail.errors import (
+    Incomplete,
+    StorageError,
+    UnreadableEvidence,
+    UsageError,
+    VerifyError,
+    one_line,
+)
 
 if TYPE_CHECKING:
     from sealtrail.custody.auth import Auth
@@ -26,6 +33,7 @@ if TYPE_CHECKING:
 
 _PANEL = "Evidence"
 _DOCUMENT_SIZE_MAX = 64 << 20
+_PROFILE_SIZE_MAX = 1 << 20
 _outbox = typer.Typer(help="What still has to be uploaded.", no_args_is_help=True)
 EvidenceArgument = Annotated[
     Path, typer.Argument(help="The evidence file, such as evidence.seal.", metavar="FILE")
@@ -39,13 +47,26 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(_outbox, name="outbox", rich_help_panel=_PANEL)
 
 
-def verified(session: Session, raw: bytes, fleet_pub: Path | None) -> "VerifiedEvidence":
-    """The evidence in *raw*, every rule checked. Raises VerifyError, UsageError."""
+def verified(session: Session, path: Path, fleet_pub: Path | None) -> "VerifiedEvidence":
+    """The evidence in the file, every rule checked.
+
+    Raises VerifyError, UnreadableEvidence, UsageError; each names the file.
+    """
+    return _verified(session, path, read_evidence(path), fleet_pub)
+
+
+def _verified(
+    session: Session, path: Path, raw: bytes, fleet_pub: Path | None
+) -> "VerifiedEvidence":
     from sealtrail.evidence.trust import TrustStore
     from sealtrail.evidence.verify import verify_evidence
 
     trust = TrustStore(session.home, fleet_pub)
-    found = verify_evidence(raw, trust)
+    try:
+        found = verify_evidence(raw, trust)
+    except (VerifyError, UnreadableEvidence) as problem:
+        problem.message = f"{path}: {problem.message}"  # the verifier knows bytes only
+        raise
     if found.records and fleet_pub is None:
         head = found.records[-1]
         try:
@@ -79,7 +100,7 @@ def verify(
 
     session = session_of(context)
     try:
-        found = verified(session, read_evidence(evidence), fleet_pub)
+        found = verified(session, evidence, fleet_pub)
     except VerifyError as problem:
         session.answer(view.refusal_json(problem))
         raise
@@ -131,12 +152,15 @@ def report(
       sealtrail report evidence.seal
       sealtrail report evidence.seal -o trip7.pdf --csv trip7.csv --trip 7
     """
+    from sealtrail import atomic
     from sealtrail.analysis.analyse import analyse
     from sealtrail.report.write import write_report
 
     session = session_of(context)
-    found = verified(session, read_evidence(evidence), fleet_pub)
+    found = verified(session, evidence, fleet_pub)
     analysis = analyse(found, trip)
+    for target in filter(None, (pdf, csv, figures)):
+        atomic.check_target(target)  # all of them before the first is written
     write_report(
         found,
         analysis,
@@ -179,8 +203,10 @@ def custody(
     from sealtrail.custody.parties import load_profile
 
     session = session_of(context)
+    if profile is not None:
+        _refuse_binary(profile)
     parties = load_profile(profile)
-    found = verified(session, read_evidence(evidence), fleet_pub)
+    found = verified(session, evidence, fleet_pub)
     document = build_document(
         found, analyse(found, trip), parties, session.clock.now_ms(), revision
     )
@@ -189,6 +215,15 @@ def custody(
         session.warn("no --profile: GS1's demonstration keys stand in for all parties")
     session.say(f"{out} written, {len(document)} B")
     session.answer({"file": out, "size": len(document), "demonstration": parties.is_demo})
+
+
+def _refuse_binary(profile: Path) -> None:
+    try:
+        read_input(profile, _PROFILE_SIZE_MAX).decode("utf-8")
+    except UnicodeDecodeError:
+        raise UsageError(
+            f"{profile}: is no custody profile", "A custody profile is a TOML text file."
+        ) from None
 
 
 def upload(
@@ -208,6 +243,9 @@ def upload(
 ) -> None:
     """Delivers a custody document and its evidence to an EPCIS capture server.
 
+    The evidence must be the one that the document names, and must verify here; evidence
+    that is not proved complete may be delivered, and is said to be so.
+
     Both are queued durably first. What could not be delivered stays in the outbox; the
     same command again goes on, and the server keeps one copy whatever was lost between.
 
@@ -217,12 +255,21 @@ def upload(
       sealtrail upload custody.jsonld --evidence evidence.seal \\
           --url https://epcis.example.com --token-file epcis.token
     """
+    from sealtrail.custody.upload import check_pair
     from sealtrail.custody.upload import upload as deliver
+    from sealtrail.model import Completeness
 
     session = session_of(context)
     raw = read_input(document, _DOCUMENT_SIZE_MAX)
     proof = read_evidence(evidence)
     auth = _auth(user, password_file, token_file)
+    try:
+        check_pair(raw, proof)
+    except UsageError as problem:
+        raise UsageError(f"{document} with {evidence}: {problem.message}", problem.hint) from None
+    fresh = _verified(session, evidence, proof, None).freshness
+    if fresh.completeness is not Completeness.PROVED:
+        session.warn(f"{evidence}: valid, but not proved complete: {fresh.detail}")
     session.home.make(session.home.root)
     with session.progress("uploading"):
         # People paste the capture interface's own address; the client adds that part.
@@ -270,15 +317,15 @@ def outbox_show(context: typer.Context) -> None:
             entries = [one for one in outbox.entries() if one.state is not State.STORED]
     rows = [
         (
-            str(one.entry_id),
+            one.entry_id,
             one.state.value,
             iso(one.created_ms),
-            str(one.attempt_count),
+            one.attempt_count,
             one_line(one.server),
             one_line(one.detail),
         )
         for one in entries
     ]
     heads = ("number", "state", "since", "tries", "server", "last answer")
-    session.table("outbox", heads, rows)
+    session.table("outbox", heads, [[str(cell) for cell in row] for row in rows])
     session.answer({"pending": [dict(zip(heads, row, strict=True)) for row in rows]})

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from sealtrail.clock import iso
-from sealtrail.commands.inputs import TripOption, read_evidence, session_of
+from sealtrail.commands.inputs import TripOption, session_of
 
 _fleet = typer.Typer(
     help="The fleet key, which signs every tag's certificate.", no_args_is_help=True
@@ -160,6 +160,8 @@ def profile_check(
     )
     for rule in found.rules:
         session.say(f"  rule {rule}")
+    for limit in found.limits:
+        session.say(f"  {limit}")
     session.say(f"  SHA-256 {found.sha256}")
     session.answer(
         {
@@ -167,6 +169,9 @@ def profile_check(
             "title": found.title,
             "interval_s": found.interval_s,
             "rules": found.rules,
+            "shock_threshold_g": found.shock_mg / 1000 if found.shock_mg else None,
+            "tilt_deg": found.tilt_deg or None,
+            "tilt_hold_min": found.tilt_hold_s / 60 if found.tilt_deg else None,
             "sha256": found.sha256,
             "cbor": found.cbor,
         }
@@ -218,7 +223,7 @@ def coi_check(
     from sealtrail.keys.secrets import Vault
 
     session = session_of(context)
-    found = verified(session, read_evidence(evidence), fleet_pub)
+    found = verified(session, evidence, fleet_pub)
     vault = Vault(session.home)
     reference = coi_salts.asked(coi)
     number = coi_salts.check(

@@ -4,20 +4,22 @@
 # ruff: noqa: PLC0415 -- each command loads what it needs: --help stays fast
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from sealtrail.commands.output import Session
-from sealtrail.errors import UsageError
+from sealtrail.errors import LinkError, UsageError
 
 if TYPE_CHECKING:
     from sealtrail.keys.wallet import Wallet, WalletEntry
     from sealtrail.radio.visitor import Visitor
 
 EVIDENCE_SIZE_MAX = 64 << 20
+_EVIDENCE_BEGIN = b"\xd2\x84"  # COSE_Sign1: tag 18, an array of four
 AIR_PANEL = "A tag on the air"
 _T = TypeVar("_T")
 
@@ -53,10 +55,16 @@ def session_of(context: typer.Context) -> Session:
 
 
 def read_evidence(path: Path) -> bytes:
-    """The bytes of an evidence file. Raises UsageError for none, an empty or a huge one."""
+    """The bytes of an evidence file.
+
+    Raises UsageError for none, an empty or a huge one, and one of another kind: a picture
+    is not forged evidence.
+    """
     raw = read_input(path, EVIDENCE_SIZE_MAX)
     if not raw:
         raise UsageError(f"{path}: is empty", "The evidence never arrived: sync again.")
+    if not _EVIDENCE_BEGIN.startswith(raw[: len(_EVIDENCE_BEGIN)]):
+        raise UsageError(f"{path}: is no evidence file", "Evidence files end in .seal.")
     return raw
 
 
@@ -90,4 +98,19 @@ def run_visit(
         async with open_visit(entry, wait_s) as visitor:
             return await does(visitor)
 
-    return asyncio.run(run())
+    with radio_named():
+        return asyncio.run(run())
+
+
+@contextlib.contextmanager
+def radio_named() -> Iterator[None]:
+    """Says that there is no Bluetooth service where the system names only a missing file."""
+    try:
+        yield
+    except LinkError as problem:
+        if isinstance(problem.__cause__, (FileNotFoundError, ConnectionRefusedError)):
+            raise LinkError(
+                "no radio: no Bluetooth service was found on this computer",
+                "Install and start it (BlueZ on Linux), then repeat.",
+            ) from problem
+        raise

@@ -15,6 +15,7 @@ from sealtrail.commands.inputs import (
     SerialOption,
     TicketOption,
     WaitOption,
+    radio_named,
     run_visit,
     session_of,
     wallet_of,
@@ -50,7 +51,8 @@ def scan(
     session = session_of(context)
     wallet = wallet_of(session)
     entries = [wallet.get(name) for name in wallet.names()]
-    seen = asyncio.run(visit.scan(entries, wait))
+    with radio_named():
+        seen = asyncio.run(visit.scan(entries, wait))
     rows = [
         (
             tag.serial or "not ours",
@@ -146,7 +148,7 @@ def sync(
     with EvidenceStore(store_path, entry.certificate) as store:
         # Durable before it is asked for: an answer to a number that was forgotten proves nothing.
         nonce = trust.new_nonce(entry.tid, session.clock.now_ms())
-        with session.progress(f"syncing {entry.serial}") as bar:
+        with radio_named(), session.progress(f"syncing {entry.serial}") as bar:
             outcome = asyncio.run(
                 _closing(
                     visitor,
