@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from boards import board_path
-from boards.virtual import BoardError
+from boards.virtual import BoardError, aioble_source
 from boards.virtual.supervisor_chip import (
     FIRMWARE_SIDE,
     ChipProcess,
@@ -71,8 +71,7 @@ class Supervisor:
         self.run = RunDir(settings.run_dir)
         self.boots = 0
         self._micropython = find_micropython(settings.micropython)
-        # Without a terminal nobody needs to know, and starting stays as quick as it is.
-        self._hci = settings.hci if settings.hci and has_bluetooth(self._micropython) else None
+        self._hci = _native_radio(settings, self._micropython)
         self._board = _read_board(settings.board)
         self._regions: list[dict[str, Any]] = self._board["flash"]["regions"]
         self._chip: ChipProcess | None = None
@@ -297,6 +296,20 @@ class Supervisor:
             "flash": self.run.flash_counters(self._regions),
             "lives": self._lives,
         }
+
+
+def _native_radio(settings: Settings, micropython: str) -> Path | None:
+    """The terminal if the interpreter can use it. Raises BoardError if aioble cannot."""
+    # Without a terminal nobody needs to know: starting stays as quick as it is.
+    if settings.hci is None or not has_bluetooth(micropython):
+        return None
+    if settings.aioble and settings.aioble.resolve() == aioble_source.standin()[0]:
+        # Its interrupts set asyncio.Event, which wakes nobody from outside the event loop.
+        raise BoardError(
+            f"{micropython} has a bluetooth of its own, which needs the real aioble: "
+            "name a micropython-lib checkout with MICROPYTHON_LIB"
+        )
+    return settings.hci
 
 
 def _read_board(path: Path) -> dict[str, Any]:

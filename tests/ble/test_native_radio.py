@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Syncs with the BLE stack that an interpreter brings: real NimBLE over HCI on a terminal.
 
-Opt-in: MICROPYTHON must name a unix port built with NimBLE (boards/virtual/board.md).
+Opt-in: MICROPYTHON must name a unix port built with NimBLE (boards/virtual/board.md), and
+MICROPYTHON_LIB a checkout with the real aioble.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from boards.virtual import aioble_source
+from boards.virtual import BoardError, aioble_source
 from boards.virtual.launch import running_board
 from boards.virtual.radio.runner import RadioProcess
 from boards.virtual.supervisor_chip import has_bluetooth
@@ -37,7 +38,9 @@ A_DAY_S = 86_400
 def _why_not() -> str:
     if not os.environ.get("MICROPYTHON"):
         return "MICROPYTHON names no interpreter"
-    return "" if has_bluetooth(MICROPYTHON) else f"{MICROPYTHON} has no bluetooth of its own"
+    if not has_bluetooth(MICROPYTHON):
+        return f"{MICROPYTHON} has no bluetooth of its own"
+    return "" if os.environ.get("MICROPYTHON_LIB") else "MICROPYTHON_LIB names no real aioble"
 
 
 pytestmark = pytest.mark.skipif(bool(_why_not()), reason=_why_not())
@@ -46,7 +49,7 @@ pytestmark = pytest.mark.skipif(bool(_why_not()), reason=_why_not())
 class NativeTag:
     """The firmware's GATT service on plain MicroPython with the interpreter's bluetooth."""
 
-    def __init__(self, radio: RadioProcess, record_count: int) -> None:
+    def __init__(self, radio: RadioProcess, record_count: int, folder: Path) -> None:
         search = (".frozen", aioble_source.find()[0], SCRIPT.parent)
         self._command = [MICROPYTHON, str(SCRIPT), str(SCRIPT)]
         self._environment = {
@@ -55,10 +58,11 @@ class NativeTag:
             "MICROPYBTUART": radio.hci,
             "ST_RECORDS": str(record_count),
         }
+        self._folder = folder  # aioble keeps a file of NimBLE's keys where it runs
         self.power_on()
 
     def power_on(self) -> None:
-        self._process = subprocess.Popen(self._command, env=self._environment)
+        self._process = subprocess.Popen(self._command, env=self._environment, cwd=self._folder)
 
     def cut_power(self) -> None:
         self._process.kill()
@@ -66,11 +70,11 @@ class NativeTag:
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., NativeTag]]:
+def start(tmp_path: Path) -> Iterator[Callable[..., NativeTag]]:
     with contextlib.ExitStack() as stack:
 
         def run(radio: RadioProcess, record_count: int = RECORD_COUNT) -> NativeTag:
-            tag = NativeTag(radio, record_count)
+            tag = NativeTag(radio, record_count, tmp_path)
             stack.callback(tag.cut_power)
             return tag
 
@@ -166,6 +170,15 @@ async def test_a_visitor_who_stays_after_his_goodbye_does_not_end_the_tag(
         await visitor._say(protocol.BYE, b"")
         await asyncio.sleep(1.5)  # the tag waits half a second and ends the link itself
         await visitor.close()
+
+
+def test_the_standin_for_aioble_is_refused_in_one_line(tmp_path: Path) -> None:
+    places = ("--hci", str(tmp_path / "hci"), "--aioble", str(aioble_source.standin()[0]))
+    with (
+        pytest.raises(BoardError, match="MICROPYTHON_LIB"),
+        running_board(tmp_path / "tag", *places, "--micropython", MICROPYTHON),
+    ):
+        pass
 
 
 async def test_a_supervised_tag_on_nimble_resumes_after_a_power_cut_and_an_advance(
