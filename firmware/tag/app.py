@@ -185,7 +185,9 @@ class App:
         while True:
             try:
                 await run()
-            except Exception as e:
+            except (Exception, asyncio.CancelledError) as e:
+                # Nobody cancels these tasks: a stray cancel from the radio's library must not
+                # end the log with it (rule D1).
                 self.note_fault(code, "%s %r" % (name, e))
             await asyncio.sleep_ms(wait_ms)
             wait_ms = min(2 * wait_ms, _RESTART_MS_MAX)
