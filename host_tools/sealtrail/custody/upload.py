@@ -117,7 +117,10 @@ def check_pair(document: bytes, evidence: bytes) -> None:
     """Raises UsageError unless *evidence* is the one that *document* names, by its digest."""
     named = set(_named_evidence(_events(document)))
     if not named:
-        raise UsageError("the document names no evidence", "Write it with `sealtrail custody`.")
+        raise UsageError(
+            "the document names no evidence",
+            "One of an open trip names it from the first alarm, shock or lid on: upload it later.",
+        )
     path = evidence_path(hashlib.sha256(evidence).digest())
     if not all(one.endswith(path) or one == _ni_name(path) for one in named):
         raise UsageError(
