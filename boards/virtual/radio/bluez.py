@@ -9,6 +9,7 @@ KNOWN LIMIT: no pairing beyond a stub, no AcquireNotify/AcquireWrite, RSSI stays
 """
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,17 +30,23 @@ from boards.virtual.radio.object_tree import ObjectTree, Properties
 
 _log = logging.getLogger("radio.bluez")
 _CONNECT_TIMEOUT_S = 20
+_CANCEL_TRIES = 20
+_CANCEL_PAUSE_S = 0.05
 _FORGET_S = 30.0  # BlueZ main.conf, TemporaryTimeout
 
 
 @dataclass
 class RemoteDevice:
-    """One advertiser. `connection` is set by Connect and cleared by the disconnection."""
+    """One advertiser. `connection` is set by Connect and cleared by the disconnection.
+
+    `wanted_by` is the client whose Connect is under way, "" when there is none.
+    """
 
     path: str
     address: hci.Address
     heard_s: float
     connection: Connection | None = None
+    wanted_by: str = ""
     gatt_paths: list[str] = field(default_factory=list)
 
 
@@ -53,6 +60,7 @@ class BlueZ:
         self._scanners: set[str] = set()
         self._devices: dict[str, RemoteDevice] = {}
         self._connecting = asyncio.Lock()  # a controller makes one connection at a time
+        self._attempted: RemoteDevice | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -142,15 +150,40 @@ class BlueZ:
     # Device1.
 
     async def Connect(self, message: Message, device: RemoteDevice) -> None:
-        async with self._connecting:
-            if device.connection is not None:
-                return
-            try:
-                connection = await self._central.connect(
-                    device.address, transport=core.PhysicalTransport.LE, timeout=_CONNECT_TIMEOUT_S
-                )
-            except TimeoutError as reason:
-                raise bluez_error("Failed", "le-connection-abort-by-local") from reason
+        if device.wanted_by:
+            raise bluez_error("InProgress", "Operation already in progress")
+        device.wanted_by = message.sender or "?"
+        try:
+            async with self._connecting:
+                self._attempted = device
+                try:
+                    await self._connect(device)
+                finally:
+                    self._attempted = None
+        finally:
+            device.wanted_by = ""
+
+    async def _connect(self, device: RemoteDevice) -> None:
+        if device.connection is not None:
+            return
+        if not device.wanted_by:
+            raise bluez_error("Failed", "le-connection-abort-by-local")
+        try:
+            connection = await self._central.connect(
+                device.address, transport=core.PhysicalTransport.LE, timeout=_CONNECT_TIMEOUT_S
+            )
+        except (core.ConnectionError, core.TimeoutError, TimeoutError) as reason:
+            raise bluez_error("Failed", "le-connection-abort-by-local") from reason
+        if self._central.lookup_connection(connection.handle) is not connection:
+            # Lost before anybody could listen for the loss: its event will not come again.
+            raise bluez_error("Failed", "le-connection-abort-by-remote")
+        if not device.wanted_by:
+            await connection.disconnect()
+            raise bluez_error("Failed", "le-connection-abort-by-local")
+        self._up(device, connection)
+
+    def _up(self, device: RemoteDevice, connection: Connection) -> None:
+        """Tells everybody of a new link, and starts to look for its services."""
         device.connection = connection
         connection.on(connection.EVENT_DISCONNECTION, lambda reason: self._gone(device, reason))
         self._tree.set(device.path, DEVICE, Connected=Variant("b", True))
@@ -184,6 +217,22 @@ class BlueZ:
     async def Disconnect(self, message: Message, device: RemoteDevice) -> None:
         if device.connection is not None:
             await device.connection.disconnect()
+        else:
+            await self._stop_connecting(device)
+
+    async def _stop_connecting(self, device: RemoteDevice) -> None:
+        """Ends a Connect under way, as bluetoothd does: it would hold up everybody else's."""
+        sender, device.wanted_by = device.wanted_by, ""
+        if not sender or self._attempted is not device:
+            return
+        for _ in range(_CANCEL_TRIES):  # a cancel may come before the command it is for
+            if self._attempted is not device:
+                return
+            with contextlib.suppress(hci.HCI_Error):  # just connected: _connect ends that
+                await self._central.send_sync_command(
+                    hci.HCI_LE_Create_Connection_Cancel_Command()
+                )
+            await asyncio.sleep(_CANCEL_PAUSE_S)
 
     async def Pair(self, message: Message, device: RemoteDevice) -> None:
         raise bluez_error("AuthenticationRejected", "this radio does not pair")
@@ -192,9 +241,11 @@ class BlueZ:
         pass
 
     async def _client_gone(self, client: str) -> None:
-        """A client left the bus: its scan and its subscriptions end, as in bluetoothd."""
+        """A client left the bus: scan, Connect and subscriptions end, as in bluetoothd."""
         if client in self._scanners:
             await self._stop_scan(client)
+        for device in [d for d in self._devices.values() if d.wanted_by == client]:
+            await self._stop_connecting(device)
         await self._gatt.client_gone(client)
 
 

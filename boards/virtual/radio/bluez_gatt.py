@@ -6,6 +6,7 @@ subscriptions on them become ATT requests. What is removed stays unknown for goo
 call gets UnknownObject, as from bluetoothd.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -48,7 +49,11 @@ class Attribute:
 
     async def ask(self, request: Awaitable[_T]) -> _T:
         """Runs an ATT request that ends with the connection."""
-        return await self.connection.cancel_on_disconnection(request)
+        connection = self.connection
+        if connection.device.lookup_connection(connection.handle) is not connection:
+            asyncio.ensure_future(request).cancel()
+            raise bluez_error("Failed", "Not connected")
+        return await connection.cancel_on_disconnection(request)
 
 
 class GattObjects:

@@ -26,6 +26,8 @@ from sealwire.frames import FrameError, Joiner
 _SCAN_TIMEOUT_S = 15.0
 _FRESH_SCAN_S = 2.0
 _CONNECT_TIMEOUT_S = 10.0
+_OPEN_TIMEOUT_S = 13.0  # connecting and both subscriptions
+_LEAVE_TIMEOUT_S = 2.0
 _WRITE_TIMEOUT_S = 10.0
 _QUEUE_COUNT_MAX = 8192  # frames; a window of 64 records at MTU 23 is 4,100
 _WRITE_TRIES = 5
@@ -114,11 +116,14 @@ class BleakLink:
                     "Bring it nearer; check that the ticket is for this tag.",
                 )
             self._unreachable.add(device.address)
-            await self._open(device)
+            async with asyncio.timeout(_OPEN_TIMEOUT_S):
+                await self._open(device)
             self._unreachable.clear()
         except _RADIO_ERRORS as problem:
             await self.disconnect()
-            raise LinkError(f"no radio link: {_text(problem)}", "Try again.") from problem
+            raise LinkError(
+                f"no radio link: {_text(problem)}", "Go nearer to the tag and try again."
+            ) from problem
 
     async def _find(self) -> BLEDevice | None:
         """An advert at a fresh address if there is one, else any advert of the tag."""
@@ -216,7 +221,8 @@ class BleakLink:
         client, self._client, self._control = self._client, None, None
         if client is not None:
             with contextlib.suppress(*_RADIO_ERRORS):
-                await client.disconnect()
+                async with asyncio.timeout(_LEAVE_TIMEOUT_S):
+                    await client.disconnect()
 
 
 def _put(arrived: "asyncio.Queue[Inbound | None]", inbound: Inbound | None) -> None:
@@ -225,4 +231,12 @@ def _put(arrived: "asyncio.Queue[Inbound | None]", inbound: Inbound | None) -> N
 
 
 def _text(problem: BaseException) -> str:
-    return str(problem) or type(problem).__name__
+    """What went wrong, for people: no class names, no D-Bus."""
+    text = str(problem)
+    if isinstance(problem, TimeoutError):
+        return "the tag did not answer"
+    if isinstance(problem, EOFError):
+        return "this computer's Bluetooth service went away"
+    if "le-connection-abort" in text or "failed to discover services" in text:
+        return "the tag went away while connecting"
+    return text or "this computer's Bluetooth gave no reason"
