@@ -174,8 +174,9 @@ async def test_a_client_that_gives_up_while_connecting_holds_nobody_up(
         await sync_once(tmp_path / "next")
 
 
-async def test_a_client_that_is_killed_while_connecting_holds_nobody_up(
-    radio: LocalRadio, power: PowerCut, bare_tag: StartBareTag, tmp_path: Path
+@pytest.mark.parametrize("is_killed", [True, False], ids=["killed", "disconnects"])
+async def test_a_connect_under_way_ends_with_its_client_or_by_disconnect(
+    radio: LocalRadio, power: PowerCut, bare_tag: StartBareTag, tmp_path: Path, is_killed: bool
 ) -> None:
     tag = bare_tag(radio, SCRIPT)
     matches = AdvertFilter(ticket_for(Person()).visit_keys).matches
@@ -186,12 +187,16 @@ async def test_a_client_that_is_killed_while_connecting_holds_nobody_up(
     path = found.details["path"]
     client.send(Message("org.bluez", path, "org.bluez.Device1", "Connect"))
     await asyncio.wait_for(power.is_cut.wait(), 10)
-    client.disconnect()
-    await client.wait_for_disconnect()
+    if is_killed:
+        client.disconnect()
+    else:
+        client.send(Message("org.bluez", path, "org.bluez.Device1", "Disconnect"))
     tag = bare_tag(radio, SCRIPT)
     power.arm(tag, 0)
     async with asyncio.timeout(RECOVERY_S):
         await sync_once(tmp_path / "next")
+    client.disconnect()
+    await client.wait_for_disconnect()
 
 
 @pytest.mark.parametrize(
