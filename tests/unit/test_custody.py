@@ -73,6 +73,28 @@ def test_every_kind_of_trip_gives_a_document_that_gs1s_schema_and_our_linter_acc
     assert lint(document) == []
 
 
+def virtual(story: Story) -> VerifiedEvidence:
+    real = shipment(story)
+    return replace(real, certificate=replace(real.certificate, hardware="virtual"))
+
+
+def test_every_event_of_a_virtual_tag_is_marked_and_still_valid() -> None:
+    document = build(virtual(Story()))
+    assert all(event["sealtrail:simulated"] is True for event in events_of(document))
+    assert not any("sealtrail:simulated" in event for event in events_of(build(shipment())))
+    assert lint(json.loads(document)) == []
+    jsonschema = pytest.importorskip("jsonschema")
+    path = shared_data("epcis/EPCIS-JSON-Schema.json")
+    jsonschema.Draft7Validator(
+        json.loads(path.read_bytes()), format_checker=jsonschema.FormatChecker()
+    ).validate(json.loads(document))
+
+
+def test_an_uncertified_key_is_called_as_in_the_report() -> None:
+    (event,) = by_step(build(shipment(STORIES["unknown key"])), "accepting")
+    assert event["sealtrail:signerKey"] == "custody key unknown"
+
+
 def test_the_schema_check_would_find_a_broken_event() -> None:
     jsonschema = pytest.importorskip("jsonschema")
     path = shared_data("epcis/EPCIS-JSON-Schema.json")

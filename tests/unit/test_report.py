@@ -14,7 +14,7 @@ import pytest
 from sealtrail.analysis.analyse import analyse
 from sealtrail.analysis.wording import duration, interval_text, temperature
 from sealtrail.errors import StorageError
-from sealtrail.model import Completeness, Event, ProbeFault, UtcInterval
+from sealtrail.model import Completeness, Event, ProbeFault, UtcInterval, VerifiedEvidence
 from sealtrail.report import write as report
 from sealtrail.report.content import ReportModel
 from sealtrail.report.csv_file import COLUMNS, render_csv
@@ -33,12 +33,17 @@ from tests.fakes.evidence_samples import (
 )
 
 MADE_AT_MS = START_MS + 6 * DAY_MS
+NAMELESS = "key 0b9759a0be013aeb"
 
 
 @cache
 def model_of(story: Story, simulated: bool = False) -> ReportModel:
     evidence = shipment(story)
     return report.build_model(evidence, analyse(evidence), MADE_AT_MS, simulated)
+
+
+def with_hardware(evidence: VerifiedEvidence, hardware: str) -> VerifiedEvidence:
+    return replace(evidence, certificate=replace(evidence.certificate, hardware=hardware))
 
 
 def table(model: ReportModel, title: str) -> tuple[tuple[str, ...], ...]:
@@ -71,7 +76,7 @@ def test_an_excursion_does_not_hide_what_else_is_open() -> None:
 def test_the_excursion_table_has_start_end_extreme_and_duration() -> None:
     assert table(model_of(Story()), "Excursions")[0] == (
         "E1",
-        "Probe 0 above −150.00 °C",
+        "Probe 0 above −150.00 °C (rule 1, 10 min unbroken)",
         "2026-11-18 14:30:00 UTC ± 3 s",
         "2026-11-18 15:20:00 UTC ± 3 s",
         "−126.85 °C",
@@ -96,6 +101,72 @@ def test_custody_that_is_not_in_order_is_on_the_first_page() -> None:
     model = model_of(replace(QUIET, custody=steps((HOUR_MS, seals))))
     assert "1 handover, of which 1 not in order (seals differ)" in model.attention
     assert any("not proved" in line for line in model_of(replace(QUIET, custody=())).attention)
+
+
+def test_a_key_without_a_person_is_named_alike_everywhere() -> None:
+    odd = Step(NAMELESS, NAMELESS, "Ward 3", key_known=False)
+    model = model_of(replace(QUIET, custody=steps((HOUR_MS, odd))))
+    row = table(model, "Chain of custody")[0]
+    assert row[1:3] == ("key 0b9759a0be013aeb…", "key 0b9759a0be013aeb…")
+    assert row[-1] == "handed over; custody key unknown"
+    assert "1 handover, of which 1 with custody key unknown" in model.attention
+
+
+def test_rules_broken_at_the_same_time_are_told_apart() -> None:
+    rules = ((1, 0, 0, -15_000, 0, 100), (2, 0, 2, -15_000, 600, 100), (3, 0, 4, -15_000, 1800, 9))
+    model = model_of(replace(Story(), rules=rules))
+    assert [row[1] for row in table(model, "Excursions")] == [
+        "Probe 0 above −150.00 °C (rule 1, at once)",
+        "Probe 0 above −150.00 °C (rule 2, 10 min unbroken)",
+        "Probe 0 above −150.00 °C (rule 3, 30 min in total)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("hardware", "clock", "is_simulated"),
+    [
+        ("virtual", False, True),
+        (" Virtual board", False, True),
+        ("esp32_devkitc", True, True),
+        ("esp32_devkitc", False, False),
+    ],
+)
+def test_every_file_says_when_the_tag_or_the_clock_is_simulated(
+    hardware: str, clock: bool, is_simulated: bool
+) -> None:
+    evidence = with_hardware(shipment(QUIET), hardware)
+    model = report.build_model(evidence, analyse(evidence), MADE_AT_MS, clock)
+    content = json.loads(render_json(model))
+    assert content["simulated"] is is_simulated
+    assert content["simulated_clock"] is clock
+    assert content["virtual_tag"] is ("irtual" in hardware)
+    rows = list(csv.DictReader(io.StringIO(render_csv(model).decode())))
+    assert {row["simulated"] for row in rows} == {str(int(is_simulated))}
+
+
+def test_readings_later_than_the_report_are_pointed_out_and_others_are_not() -> None:
+    evidence = shipment(QUIET)
+    analysis = analyse(evidence)
+    model = report.build_model(evidence, analysis, START_MS + DAY_MS)
+    assert model.attention[0].startswith(
+        "Readings are later than this report: the last one is of 2026-11-21 07:54 UTC, "
+        "the report of 2026-11-17 08:00 UTC"
+    )
+    last = analysis.samples[-1].moment.utc
+    assert last is not None
+    for made_at_ms in (last.lo_ms, MADE_AT_MS):
+        lines = report.build_model(evidence, analysis, made_at_ms).attention
+        assert not any("later than this report" in line for line in lines)
+    assert not any(
+        "later than" in line for line in model_of(replace(QUIET, with_clock=False)).attention
+    )
+
+
+def test_the_commitment_to_the_chain_of_identity_is_named_by_its_first_digits() -> None:
+    assert dict(model_of(QUIET).identity)["Chain of identity"] == (
+        f"commitment {COI_COMMITMENT.hex()[:16]}… in the signed trip record; "
+        "check the papers with `sealtrail coi check`."
+    )
 
 
 def test_calibration_and_the_limits_of_the_proof_are_said_honestly() -> None:
@@ -126,7 +197,7 @@ def test_the_csv_has_one_header_and_every_reading_in_the_units_it_names() -> Non
     rows = list(csv.reader(io.StringIO(render_csv(model).decode("utf-8"), newline="")))
     assert tuple(rows[0]) == COLUMNS
     assert len(rows) - 1 == len(model.evidence.readings)
-    assert rows[1][2:] == ["7", "90000", "0", "-190.00", "", "3", "1"]
+    assert rows[1][2:] == ["7", "90000", "0", "-190.00", "", "3", "1", "0"]
     faults = [row for row in rows[1:] if row[6]]
     assert {(row[5], row[6]) for row in faults} == {("", "open")}
     assert all(row[0].endswith("Z") and row[0] <= row[1] for row in rows[1:])
@@ -147,7 +218,7 @@ def test_the_json_numbers_are_those_of_the_text() -> None:
     assert content["figures"][0]["max_c"] == warmest == excursion["extreme_c"]
 
 
-def test_no_file_of_the_report_holds_the_chain_of_identity() -> None:
+def test_no_file_of_the_report_holds_the_whole_commitment_to_the_chain_of_identity() -> None:
     model = model_of(Story())
     for content in (render_csv(model), render_json(model)):
         assert COI_COMMITMENT.hex().encode() not in content
@@ -192,6 +263,10 @@ def test_events_read_as_a_person_would_say_them() -> None:
         "Alarm of rule 1 over (probe lost), extreme −126.85 °C, 50 min"
     )
     assert text(9, [0, ProbeFault.OPEN, 0]) == "Probe 0: probe open"
+    assert text(5, [70]) == "Tilted 70° for longer than the limit allows"
+    assert (
+        text(6, [74, 1_800_000]) == "Upright again; tilted for 30 min in all, greatest angle 74°"
+    )
     assert text(59, None) == "Event 59 (not known to this version)"
 
 

@@ -14,7 +14,7 @@ from sealtrail.analysis.analyse import analyse
 from sealtrail.errors import UsageError
 from sealtrail.report import write as report
 from sealtrail.report.pdf import render_pdf
-from sealtrail.report.pdf_style import Paper, find_fonts
+from sealtrail.report.pdf_style import Paper, find_fonts, unbroken_times
 from tests.fakes.evidence_samples import DAY_MS, HOUR_MS, QUIET, START_MS, Step, Story, shipment
 from tests.fakes.evidence_samples import steps as placed
 
@@ -93,6 +93,46 @@ def test_the_page_says_verdict_figures_custody_and_hash(tmp_path: Path) -> None:
 def test_a_simulated_clock_is_said_on_top(tmp_path: Path) -> None:
     text = text_of(pdf_of(QUIET, simulated=True), tmp_path)
     assert text.strip().startswith("SIMULATED CLOCK")
+
+
+def test_a_virtual_tag_is_said_on_top_and_at_the_foot_of_every_page(tmp_path: Path) -> None:
+    real = shipment(QUIET)
+    evidence = replace(real, certificate=replace(real.certificate, hardware="virtual"))
+    pdf = render_pdf(report.build_model(evidence, analyse(evidence), MADE_AT_MS))
+    pages = text_of(pdf, tmp_path).removesuffix("\f").split("\f")
+    banner = "SIMULATED TAG: a demonstration. Not a record of a real shipment."
+    assert pages[0].strip().startswith(banner)
+    assert len(pages) > 1
+    assert all("simulated" in page.strip().splitlines()[-1] for page in pages)
+    assert "simulated" not in text_of(pdf_of(QUIET), tmp_path)
+
+
+def decision_pages(story: Story, tmp_path: Path) -> list[str]:
+    pages = text_of(pdf_of(story), tmp_path).split("\f")
+    return [page for page in pages if "Decision of the responsible person" in page]
+
+
+def test_the_decision_names_what_it_decides_on_and_never_stands_alone(tmp_path: Path) -> None:
+    handover = (HOUR_MS, Step("A", "B", "X"))
+    for count in range(0, 44, 3):
+        story = replace(QUIET, custody=placed(*[handover] * count))
+        (page,) = decision_pages(story, tmp_path)
+        decision = page[page.index("Decision of") :]
+        for words in ("ST-0041", "number 4", shipment(story).sha256.hex(), "released",
+                      "Reason", "Signature", "Within limits"):  # fmt: skip
+            assert words in decision, (count, words)
+        assert "Source of this report" in page, count
+
+
+def test_both_charts_stay_on_the_first_page_under_a_long_list(tmp_path: Path) -> None:
+    first = text_of(pdf_of(replace(Story(), findings=("odd",) * 5)), tmp_path).split("\f")[0]
+    assert "Probe 0: temperature" in first and "Probe 1: temperature" in first
+
+
+def test_a_time_and_its_uncertainty_are_not_torn_apart() -> None:
+    assert unbroken_times("2026-11-28 06:27:21 UTC ± 1 min 16 s, a 5 s") == (
+        "2026-11-28 06:27:21\u00a0UTC ±\u00a01\u00a0min\u00a016\u00a0s, a 5 s"
+    )
 
 
 def test_hostile_names_are_written_out_and_break_nothing(tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ always UTC and say so; an interval wider than a second is shown with its width.
 from datetime import UTC, datetime, timedelta
 
 from sealtrail.analysis.results import Moment, Rule, RuleKind
-from sealtrail.model import ProbeFault, UtcInterval
+from sealtrail.model import ProbeFault, TagCertificate, UtcInterval
 
 MINUS = "−"
+KEY_UNKNOWN = "custody key unknown"  # as in docs/record-format.md
 FAULTS = {
     ProbeFault.OPEN: "probe open",
     ProbeFault.SHORT: "probe short-circuited",
@@ -20,6 +21,8 @@ FAULTS = {
     ProbeFault.SUPPLY: "sensor supply fault",
     ProbeFault.NOT_READ: "not read",
 }
+_VIRTUAL = "virtual"
+_HEX_SHOWN = 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -102,6 +105,16 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def short_hex(digits: str) -> str:
+    """The first 16 hex digits with an ellipsis: how a key or digest is named in passing."""
+    return digits[:_HEX_SHOWN] + ("…" if len(digits) >= _HEX_SHOWN else "")
+
+
+def is_virtual(certificate: TagCertificate) -> bool:
+    """Whether the tag is software that plays a tag: what it signs is no real shipment."""
+    return certificate.hardware.strip().lower().startswith(_VIRTUAL)
+
+
 def rule_text(rule: Rule) -> str:
     """A rule as one sentence a lay reader understands."""
     side = "above" if rule.kind.is_upper else "below"
@@ -118,3 +131,13 @@ def rule_text(rule: Rule) -> str:
 def limit_text(rule: Rule) -> str:
     """ "above −150.00 °C": what the excursion table says was broken."""
     return f"{'above' if rule.kind.is_upper else 'below'} {temperature(rule.limit_centi_c)}"
+
+
+def broken_text(rule: Rule) -> str:
+    """ "Probe 0 above −150.00 °C (rule 2, 10 min unbroken)": one line of the excursions."""
+    if rule.kind in (RuleKind.ABOVE_AT_ONCE, RuleKind.BELOW_AT_ONCE):
+        how = "at once"
+    else:
+        kind = "in total" if rule.kind.is_cumulative else "unbroken"
+        how = f"{duration(rule.duration_s * 1000)} {kind}"
+    return f"Probe {rule.probe} {limit_text(rule)} (rule {rule.rule_id}, {how})"

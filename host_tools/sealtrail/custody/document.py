@@ -11,6 +11,7 @@ import base64
 from collections.abc import Mapping
 
 from sealtrail.analysis.results import Analysis, Moment, Verdict
+from sealtrail.analysis.wording import KEY_UNKNOWN, is_virtual
 from sealtrail.custody import epcis, epcis_lint, gs1, sensors
 from sealtrail.custody.epcis import EpcisEvent, own
 from sealtrail.custody.parties import CustodyProfile, load_profile
@@ -116,6 +117,8 @@ class _Builder:
             made["bizTransactionList"] = [
                 {"type": "desadv", "bizTransaction": self.profile.shipment}
             ]
+        if is_virtual(self.evidence.certificate):
+            made[own("simulated")] = True
         self.made.append((when[0], _RANKS.get(what, _RANK_SENSOR), made))
 
     def _assemble(self) -> None:
@@ -176,7 +179,7 @@ class _Builder:
         )
         fields[own("handover")] = step.verdict
         if not step.key_known:
-            fields[own("signerKey")] = "not certified"
+            fields[own("signerKey")] = KEY_UNKNOWN
         self._add("accepting", number, self._when(step), fields)
 
     def _when(self, step: CustodyStep) -> tuple[int, int]:

@@ -39,7 +39,8 @@ class ReportModel:
     title: str
     made_at_ms: int
     made_at: str
-    is_simulated: bool
+    is_clock_simulated: bool
+    is_tag_virtual: bool
     verdict: Verdict
     headline: str
     summary: tuple[str, ...]
@@ -49,3 +50,8 @@ class ReportModel:
     notes: tuple[Note, ...]
     evidence: VerifiedEvidence = field(repr=False)
     analysis: Analysis = field(repr=False)
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether this is a demonstration, which must never pass for a real shipment."""
+        return self.is_clock_simulated or self.is_tag_virtual

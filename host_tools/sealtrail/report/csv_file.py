@@ -2,7 +2,8 @@
 """All readings of the report as CSV: one line each, one header line, UTF-8, CRLF (RFC 4180).
 
 Columns: utc_lo, utc_hi (ISO 8601; empty: not known), boot, up_ms, probe, temp_c (empty for a
-fault), fault (empty for a temperature), seq (record that holds it), proven (0: not signed).
+fault), fault (empty for a temperature), seq (record that holds it), proven (0: not signed),
+simulated (1: of a virtual tag or with a simulated clock; the same in every line).
 """
 
 import csv
@@ -12,7 +13,18 @@ from sealtrail.custody.epcis import timestamp
 from sealtrail.model import Reading, UtcInterval
 from sealtrail.report.content import ReportModel
 
-COLUMNS = ("utc_lo", "utc_hi", "boot", "up_ms", "probe", "temp_c", "fault", "seq", "proven")
+COLUMNS = (
+    "utc_lo",
+    "utc_hi",
+    "boot",
+    "up_ms",
+    "probe",
+    "temp_c",
+    "fault",
+    "seq",
+    "proven",
+    "simulated",
+)
 
 
 def render_csv(model: ReportModel) -> bytes:
@@ -22,7 +34,7 @@ def render_csv(model: ReportModel) -> bytes:
     writer.writerow(COLUMNS)
     for sample in model.analysis.samples:
         for probe in sorted(sample.readings):
-            writer.writerow(_row(sample.readings[probe]))
+            writer.writerow((*_row(sample.readings[probe]), int(model.is_simulated)))
     return text.getvalue().encode("utf-8")
 
 

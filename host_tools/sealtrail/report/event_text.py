@@ -65,14 +65,17 @@ def _shock(content: object) -> str:
 
 def _tilt_start(content: object) -> str:
     values = numbers(content, 1)
-    return f"Tilted to {values[0]}°" if values else "Tilted"
+    # Noted when the hold time is over, not when the tilt began.
+    angle = f" {values[0]}°" if values else ""
+    return f"Tilted{angle} for longer than the limit allows"
 
 
 def _tilt_end(content: object) -> str:
     values = numbers(content, 2)
     if values is None:
         return "Upright again"
-    return f"Upright again after {duration(values[1])}, greatest angle {values[0]}°"
+    length = duration(values[1])
+    return f"Upright again; tilted for {length} in all, greatest angle {values[0]}°"
 
 
 def _alarm_start(content: object) -> str:

@@ -5,8 +5,10 @@ First page: verdict, identity, chart. Then tables, then prose, then room for a s
 The same model gives the same bytes: all dates in the file come from the model.
 """
 
+from collections.abc import Sequence
+
 from sealtrail.analysis.results import Verdict
-from sealtrail.report.chart import charts
+from sealtrail.report.chart import Chart, charts
 from sealtrail.report.content import Note, ReportModel, Table
 from sealtrail.report.pdf_chart import ChartDrawing
 from sealtrail.report.pdf_meta import attach_evidence, write_metadata
@@ -28,7 +30,11 @@ from sealtrail.report.pdf_style import (
 )
 
 _MAIN_CHART_MM = 60.0
+_MAIN_CHART_MIN_MM = 38.0
+_MAIN_CHART_MAX_MM = 90.0
+_DECISION_MM = 62.5
 _SIDE_CHART_MM = 24.0
+_SIDE_CHART_MIN_MM = 17.0
 _LOOKS = {
     Verdict.WITHIN_LIMITS: (BLUE, BAND),
     Verdict.EXCURSION: (VERMILLION, WARM),
@@ -45,9 +51,14 @@ def render_pdf(model: ReportModel) -> bytes:
     _charts(paper, model)
     for table in model.tables:
         _table(paper, table)
-    for note in model.notes:
+    for note in model.notes[:-1]:
         _note(paper, note)
-    _signature(paper)
+    for note in model.notes[-1:]:
+        # The decision never stands alone: the source of the report moves along with it.
+        if paper.will_page_break(_note_mm(paper, note) + _DECISION_MM):
+            paper.add_page()
+        _note(paper, note)
+    _signature(paper, model)
     write_metadata(paper, model)
     attach_evidence(paper, model)
     return bytes(paper.output())
@@ -55,9 +66,10 @@ def render_pdf(model: ReportModel) -> bytes:
 
 def _title(paper: Paper, model: ReportModel) -> None:
     if model.is_simulated:
+        what = "TAG" if model.is_tag_virtual else "CLOCK"
         paper.set_fill_color(*INK)
         paper.ink(10, bold=True, colour=(255, 255, 255))
-        text = "SIMULATED CLOCK: a demonstration. Not a record of a real shipment."
+        text = f"SIMULATED {what}: a demonstration. Not a record of a real shipment."
         paper.cell(0, 8, text, align="C", fill=True, new_x="LMARGIN", new_y="NEXT")
         paper.ln(2)
     paper.ink(15, bold=True)
@@ -91,9 +103,9 @@ def _verdict(paper: Paper, model: ReportModel) -> None:
     _attention(paper, model)
 
 
-def _height_mm(paper: Paper, text: str, width: float) -> float:
-    taken = paper.multi_cell(width, 4.6, text, align="L", dry_run=True, output="HEIGHT")
-    return float(taken) if isinstance(taken, int | float) else 4.6
+def _height_mm(paper: Paper, text: str, width: float, line_mm: float = 4.6) -> float:
+    taken = paper.multi_cell(width, line_mm, text, align="L", dry_run=True, output="HEIGHT")
+    return float(taken) if isinstance(taken, int | float) else line_mm
 
 
 def _attention(paper: Paper, model: ReportModel) -> None:
@@ -131,21 +143,51 @@ def _icon(paper: Paper, verdict: Verdict, x: float, y: float) -> None:
 
 
 def _identity(paper: Paper, model: ReportModel) -> None:
-    for label, value in model.identity:
-        paper.ink(8, bold=True)
-        paper.cell(28, 4.3, paper.printable(label))
-        paper.ink(8)
-        paper.multi_cell(0, 4.3, paper.printable(value), align="L", new_x="LMARGIN", new_y="NEXT")
+    _labelled(paper, model.identity)
     paper.ln(1)
 
 
+def _labelled(paper: Paper, rows: Sequence[tuple[str, str]]) -> None:
+    for label, value in rows:
+        paper.ink(8, bold=True)
+        paper.cell(30, 4.3, paper.printable(label))
+        paper.ink(8)
+        paper.multi_cell(0, 4.3, paper.printable(value), align="L", new_x="LMARGIN", new_y="NEXT")
+
+
 def _charts(paper: Paper, model: ReportModel) -> None:
-    for index, chart in enumerate(charts(model.analysis)):
-        drawing = ChartDrawing(paper, chart, _SIDE_CHART_MM if index else _MAIN_CHART_MM)
+    wanted = charts(model.analysis)
+    main_mm, side_mm = _chart_heights_mm(paper, wanted)
+    for index, chart in enumerate(wanted):
+        height_mm = side_mm if index else main_mm
+        drawing = ChartDrawing(paper, chart, height_mm)
         if paper.will_page_break(drawing.total_height_mm()):
             paper.add_page()
-            drawing = ChartDrawing(paper, chart, _SIDE_CHART_MM if index else _MAIN_CHART_MM)
+            drawing = ChartDrawing(paper, chart, height_mm)
         drawing.draw()
+
+
+def _chart_heights_mm(paper: Paper, wanted: Sequence[Chart]) -> tuple[float, float]:
+    """Heights of the main chart and of the others, so that this page is filled well.
+
+    They are lower when that brings one chart more onto this page. When none more fits, the
+    main chart takes the room that would stay empty.
+    """
+    room_mm = float(paper.page_break_trigger - paper.get_y()) - 0.5
+    frames_mm = [ChartDrawing(paper, chart, 0.0).total_height_mm() for chart in wanted]
+    for count in range(len(wanted), 1, -1):
+        left_mm = room_mm - sum(frames_mm[:count])
+        main_mm = min(_MAIN_CHART_MM, left_mm - (count - 1) * _SIDE_CHART_MM)
+        if main_mm >= _MAIN_CHART_MIN_MM:
+            return main_mm, _SIDE_CHART_MM
+        side_mm = (left_mm - _MAIN_CHART_MIN_MM) / (count - 1)
+        if side_mm >= _SIDE_CHART_MIN_MM:
+            return _MAIN_CHART_MIN_MM, side_mm
+    left_mm = room_mm - sum(frames_mm[:1])
+    if not wanted or left_mm < _MAIN_CHART_MIN_MM:
+        return _MAIN_CHART_MM, _SIDE_CHART_MM  # it begins the next page
+    ceiling_mm = _MAIN_CHART_MM if len(wanted) == 1 else _MAIN_CHART_MAX_MM
+    return min(left_mm, ceiling_mm), _SIDE_CHART_MM
 
 
 def _table(paper: Paper, table: Table) -> None:
@@ -171,7 +213,7 @@ def _table(paper: Paper, table: Table) -> None:
         for texts in (table.columns, *table.rows):
             row = drawn.row()
             for text in texts:
-                row.cell(paper.printable(text))
+                row.cell(paper.cell_text(text))
     if table.note:
         paper.ln(1)
         paper.ink(SMALL_PT, colour=GREY)
@@ -191,9 +233,27 @@ def _note(paper: Paper, note: Note) -> None:
         paper.paragraph(text)
 
 
-def _signature(paper: Paper) -> None:
-    """Lines for a decision by hand; this file itself carries no electronic signature."""
-    paper.heading("Decision of the responsible person", room_mm=42.0)
+def _note_mm(paper: Paper, note: Note) -> float:
+    paper.ink(BODY_PT)
+    texts = [paper.printable(text) for text in note.paragraphs]
+    return 9.0 + sum(_height_mm(paper, text, WIDTH_MM, BODY_PT * 0.46) + 0.8 for text in texts)
+
+
+def _signature(paper: Paper, model: ReportModel) -> None:
+    """Lines for a decision by hand, and what it is about: the page may end up by itself.
+
+    This file itself carries no electronic signature.
+    """
+    paper.heading("Decision of the responsible person", room_mm=_DECISION_MM)
+    trip = model.analysis.trip
+    about = [
+        ("Tag", model.evidence.certificate.subject),
+        ("Trip", f"number {trip.number}" if trip else "none; all readings"),
+        ("Verdict", model.headline + (" (simulated)" if model.is_simulated else "")),
+        ("Evidence", f"SHA-256 {model.evidence.sha256.hex()}"),
+    ]
+    _labelled(paper, about)
+    paper.ln(1.5)
     paper.ink(BODY_PT)
     paper.cell(0, 6, "☐ released     ☐ quarantined     ☐ rejected", new_x="LMARGIN", new_y="NEXT")
     paper.set_draw_color(*INK)

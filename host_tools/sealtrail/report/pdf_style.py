@@ -5,11 +5,13 @@ Colours are from the Okabe-Ito set, told apart by colour-blind readers, and diff
 brightness so that a grey copy says the same. No meaning rests on colour alone.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from fpdf import FPDF
 
+from sealtrail.analysis.wording import short_hex
 from sealtrail.errors import UsageError
 from sealtrail.report.content import ReportModel
 
@@ -39,6 +41,8 @@ FONT_FOLDERS = (
     "/opt/homebrew/share/fonts",
     "/Library/Fonts",
 )
+# "08:00:05 UTC" and "± 1 min 16 s".
+_TIME_PARTS = re.compile(r"\d\d:\d\d(:\d\d)? UTC|±( \d+ (d|h|min|s)\b)+")
 _REGULAR, _BOLD = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf"
 
 
@@ -54,6 +58,11 @@ def find_fonts(folders: Sequence[str] = FONT_FOLDERS) -> tuple[Path, Path]:
     )
 
 
+def unbroken_times(text: str) -> str:
+    """*text* with spaces that break no line within a clock time or an uncertainty."""
+    return _TIME_PARTS.sub(lambda found: found[0].replace(" ", "\u00a0"), text)
+
+
 def _characters(font: object) -> set[int]:
     return set(getattr(font, "cmap", {}))
 
@@ -67,8 +76,10 @@ class Paper(FPDF):
         self.add_font(FAMILY, "", fonts[0])
         self.add_font(FAMILY, "B", fonts[1])
         self._known = _characters(self.fonts[FAMILY]) & _characters(self.fonts[f"{FAMILY}B"])
+        mark = "simulated · " if model.is_simulated else ""
+        digest = short_hex(model.evidence.sha256.hex())
         self._footer_text = self.printable(
-            f"{model.title} · made {model.made_at} · evidence {model.evidence.sha256.hex()[:16]}…"
+            f"{mark}{model.title} · made {model.made_at} · evidence {digest}"
         )
         self.set_margins(MARGIN_MM, MARGIN_MM)
         self.c_margin = 0.0
@@ -89,6 +100,10 @@ class Paper(FPDF):
             char if ord(char) in self._known and char.isprintable() else f"\\u{ord(char):04x}"
             for char in text
         )
+
+    def cell_text(self, text: str) -> str:
+        """`printable`, with a clock time and its uncertainty kept on one line each."""
+        return unbroken_times(self.printable(text))
 
     def ink(self, size_pt: float, bold: bool = False, colour: tuple[int, int, int] = INK) -> None:
         """Sets font size, weight and colour of the text that follows."""

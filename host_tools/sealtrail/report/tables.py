@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: MIT
 """The tables of the report, built from analysis results as texts. Pure."""
 
+import re
+
 from sealtrail.analysis.results import Analysis, ExcursionEnd, Gap, MeanKinetic, ProbeStats
 from sealtrail.analysis.wording import (
     FAULTS,
+    KEY_UNKNOWN,
+    broken_text,
     count,
     duration,
     interval_text,
-    limit_text,
     local_text,
     moment_text,
     rule_text,
+    short_hex,
     temperature,
 )
 from sealtrail.model import CustodyStep, Event
@@ -18,6 +22,7 @@ from sealtrail.report.content import Table
 from sealtrail.report.event_text import ROUTINE, event_text
 
 ROWS_MAX = 200
+_NAMELESS_KEY = re.compile(r"key ([0-9a-f]{16,})")
 _ENDS = {
     ExcursionEnd.BACK_IN_LIMITS: "",
     ExcursionEnd.PROBE_LOST: " (probe lost)",
@@ -69,7 +74,7 @@ def excursions(analysis: Analysis) -> Table:
     rows = tuple(
         (
             f"E{item.number}",
-            f"Probe {item.rule.probe} {limit_text(item.rule)}",
+            broken_text(item.rule),
             moment_text(item.start),
             moment_text(item.end) + _ENDS[item.ended],
             temperature(item.extreme_centi_c),
@@ -136,7 +141,7 @@ def custody(steps: tuple[CustodyStep, ...]) -> Table:
         Table(
             "Chain of custody",
             ("When (by the tag)", "From", "To", "Place and local time claimed", "Seals", "Result"),
-            (33, 29, 29, 38, 20, 30),
+            (29, 33, 33, 38, 14, 33),
             tuple(_custody_row(step) for step in steps),
             "No handover is recorded.",
             "Result: the verifier's judgement of the two signed statements.",
@@ -145,17 +150,24 @@ def custody(steps: tuple[CustodyStep, ...]) -> Table:
 
 
 def _custody_row(step: CustodyStep) -> tuple[str, ...]:
-    result = step.verdict if step.key_known else f"{step.verdict}; custody key unknown"
+    result = step.verdict if step.key_known else f"{step.verdict}; {KEY_UNKNOWN}"
     if step.condition:
         result += f"; condition noted: {step.condition}"
     return (
         interval_text(step.utc),
-        step.giver or "nobody signed",
-        step.receiver or "nobody signed",
+        _signer(step.giver),
+        _signer(step.receiver),
         f"{step.place or '–'}, {local_text(step.claimed_utc_s, step.tz_min)}",
         ", ".join(step.seals) or "–",
         result,
     )
+
+
+def _signer(name: str | None) -> str:
+    if name is None:
+        return "nobody signed"
+    key = _NAMELESS_KEY.fullmatch(name)
+    return f"key {short_hex(key[1])}" if key else name or "nobody signed"
 
 
 def events(analysis: Analysis) -> Table:
@@ -169,7 +181,7 @@ def events(analysis: Analysis) -> Table:
         Table(
             "Events of the trip",
             ("When", "What", "Record"),
-            (52, 110, 16),
+            (58, 106, 16),
             tuple((moment_text(at), _event_cell(event), str(event.seq)) for at, event in shown),
             "None.",
             note if routine else "",

@@ -2,7 +2,15 @@
 """The verdict in plain words, for a reader who knows nothing of records and signatures."""
 
 from sealtrail.analysis.results import Analysis, Excursion, Verdict
-from sealtrail.analysis.wording import count, duration, limit_text, short_text, temperature
+from sealtrail.analysis.wording import (
+    KEY_UNKNOWN,
+    count,
+    duration,
+    limit_text,
+    short_text,
+    temperature,
+    utc_text,
+)
 from sealtrail.model import CustodyStep
 
 HEADLINES = {
@@ -91,6 +99,19 @@ def attention(analysis: Analysis) -> tuple[str, ...]:
     return (*lines, *analysis.findings)
 
 
+def future_lines(analysis: Analysis, made_at_ms: int) -> tuple[str, ...]:
+    """A line when readings are surely later than *made_at_ms* (Unix time of this computer)."""
+    known = [sample.moment.utc for sample in analysis.samples if sample.moment.utc is not None]
+    last_ms = max((utc.lo_ms for utc in known), default=made_at_ms)
+    if last_ms <= made_at_ms:
+        return ()
+    made, last = (utc_text(at, with_seconds=False) for at in (made_at_ms, last_ms))
+    return (
+        f"Readings are later than this report: the last one is of {last}, the report of {made}; "
+        "the clock of this computer or of the tag was wrong or simulated",
+    )
+
+
 def custody_line(custody: tuple[CustodyStep, ...]) -> str:
     """The chain of custody in one sentence."""
     if not custody:
@@ -104,5 +125,5 @@ def custody_line(custody: tuple[CustodyStep, ...]) -> str:
     if odd:
         parts.append(f"{len(odd)} not in order ({odd[0].verdict})")
     if unknown:
-        parts.append(f"{len(unknown)} with a key nobody certified")
+        parts.append(f"{len(unknown)} with {KEY_UNKNOWN}")
     return f"{total}, of which {' and '.join(parts)}"

@@ -9,7 +9,13 @@ from pathlib import Path
 
 from sealtrail import atomic
 from sealtrail.analysis.results import Analysis
-from sealtrail.analysis.wording import duration, moment_text, utc_text
+from sealtrail.analysis.wording import (
+    duration,
+    is_virtual,
+    moment_text,
+    short_hex,
+    utc_text,
+)
 from sealtrail.model import VerifiedEvidence
 from sealtrail.report import notes as report_notes
 from sealtrail.report import tables as report_tables
@@ -31,11 +37,15 @@ def build_model(
         title=f"Shipment report: tag {evidence.certificate.subject}{trip}",
         made_at_ms=made_at_ms,
         made_at=utc_text(made_at_ms),
-        is_simulated=simulated_clock,
+        is_clock_simulated=simulated_clock,
+        is_tag_virtual=is_virtual(evidence.certificate),
         verdict=analysis.verdict,
         headline=report_verdict.headline(analysis),
         summary=report_verdict.summary(analysis),
-        attention=report_verdict.attention(analysis),
+        attention=(
+            *report_verdict.future_lines(analysis, made_at_ms),
+            *report_verdict.attention(analysis),
+        ),
         identity=_identity(evidence, analysis),
         tables=(
             report_tables.figures(analysis),
@@ -96,7 +106,17 @@ def _identity(evidence: VerifiedEvidence, analysis: Analysis) -> tuple[tuple[str
         interval = duration(profile.interval_s * 1000)
         rows.append(("Profile", f"{profile.name}, one sample every {interval}"))
         rows.append(("Profile SHA-256", profile.sha256.hex()))
+    if analysis.trip is not None and analysis.trip.coi_commitment:
+        rows.append(("Chain of identity", _identity_chain(analysis.trip.coi_commitment)))
     return tuple(rows)
+
+
+def _identity_chain(commitment: bytes) -> str:
+    """Says that a commitment exists; its first digits tell two apart and open nothing."""
+    return (
+        f"commitment {short_hex(commitment.hex())} in the signed trip record; "
+        "check the papers with `sealtrail coi check`."
+    )
 
 
 def _open_end(analysis: Analysis) -> str:
