@@ -165,7 +165,8 @@ def _usage_error(problem: Any) -> int:
 
 def _end(message: str, hint: str, code: int) -> int:
     text = one_line(message).rstrip(".")
-    line = f"sealtrail: {text}. {one_line(hint)}".rstrip()
+    stop = "" if text.endswith("?") else "."
+    line = f"sealtrail: {text}{stop} {one_line(hint)}".rstrip()
     with contextlib.suppress(OSError):
         print(line, file=sys.stderr)
     return code
