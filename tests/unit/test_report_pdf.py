@@ -13,6 +13,7 @@ import pytest
 from sealtrail.analysis.analyse import analyse
 from sealtrail.errors import UsageError
 from sealtrail.report import write as report
+from sealtrail.report.content import Note
 from sealtrail.report.pdf import render_pdf
 from sealtrail.report.pdf_style import Paper, find_fonts, unbroken_times
 from tests.fakes.evidence_samples import DAY_MS, HOUR_MS, QUIET, START_MS, Step, Story, shipment
@@ -107,21 +108,22 @@ def test_a_virtual_tag_is_said_on_top_and_at_the_foot_of_every_page(tmp_path: Pa
     assert "simulated" not in text_of(pdf_of(QUIET), tmp_path)
 
 
-def decision_pages(story: Story, tmp_path: Path) -> list[str]:
-    pages = text_of(pdf_of(story), tmp_path).split("\f")
-    return [page for page in pages if "Decision of the responsible person" in page]
-
-
 def test_the_decision_names_what_it_decides_on_and_never_stands_alone(tmp_path: Path) -> None:
-    handover = (HOUR_MS, Step("A", "B", "X"))
-    for count in range(0, 44, 3):
-        story = replace(QUIET, custody=placed(*[handover] * count))
-        (page,) = decision_pages(story, tmp_path)
+    evidence = shipment(QUIET)
+    model = report.build_model(evidence, analyse(evidence), MADE_AT_MS)
+    found_on = set()
+    for line_count in range(32, 47, 2):
+        filler = Note("Filler", ("words",) * line_count)
+        short = replace(model, tables=(), notes=(filler, model.notes[-1]))
+        pages = text_of(render_pdf(short), tmp_path).split("\f")
+        (page,) = (page for page in pages if "Decision of" in page)
         decision = page[page.index("Decision of") :]
-        for words in ("ST-0041", "number 4", shipment(story).sha256.hex(), "released",
-                      "Reason", "Signature", "Within limits"):  # fmt: skip
-            assert words in decision, (count, words)
-        assert "Source of this report" in page, count
+        for words in ("ST-0041", "number 4", evidence.sha256.hex(), "released", "Reason",
+                      "Signature", "Within limits"):  # fmt: skip
+            assert words in decision, (line_count, words)
+        assert "Source of this report" in page, line_count
+        found_on.add(pages.index(page))
+    assert found_on == {1, 2}  # the place where the page turns was among them
 
 
 def test_both_charts_stay_on_the_first_page_under_a_long_list(tmp_path: Path) -> None:
