@@ -72,6 +72,11 @@ class Journal:
         """Share of the sectors that may not be overwritten, 0..1000."""
         return self._ring.fill_permille
 
+    @property
+    def kept_sectors(self) -> int:
+        """Sectors that may not be overwritten."""
+        return self._ring.kept_sectors
+
     def append_sample(self, up_ms: int, values) -> int:
         """Commits one sample: one value a probe, 1..4 probes. Returns its index.
 
@@ -92,19 +97,26 @@ class Journal:
             at += _VALUE_SIZE
         return self._ring.append(SAMPLE_ENTRY, buffer)
 
-    def append_event(self, up_ms: int, code: int, content=None) -> int:
-        """Commits one event; *content* is CBOR bytes or None. Returns its index."""
+    def append_event(self, up_ms: int, code: int, content=None, is_urgent: bool = False) -> int:
+        """Commits one event; *content* is CBOR bytes or None. Returns its index.
+
+        An urgent one may use the reserve of a full journal.
+        """
         payload = bytearray(_UP_SIZE + 1)
         _put_up_ms(payload, 0, up_ms)
         payload[_UP_SIZE] = code
-        return self._ring.append(EVENT_ENTRY, payload + content if content else payload)
+        payload = payload + content if content else payload
+        return self._ring.append(EVENT_ENTRY, payload, is_urgent)
 
     def append_boot(self, boot: int, up_ms: int, cause: int = 0) -> int:
-        """Commits the start of boot number *boot*: entries after it belong to it."""
+        """Commits the start of boot number *boot*: entries after it belong to it.
+
+        Always urgent: without it an urgent event would be told the boot before.
+        """
         struct.pack_into("<I", self._boot, 0, boot)
         _put_up_ms(self._boot, 4, up_ms)
         self._boot[_BOOT_SIZE - 1] = cause
-        return self._ring.append(BOOT_ENTRY, self._boot)
+        return self._ring.append(BOOT_ENTRY, self._boot, True)
 
     def entries(self):
         """Yields an Entry for everything not sealed, oldest first, each with its boot.

@@ -65,13 +65,28 @@ class RecordLog:
         """Share of the sectors that may not be overwritten, 0..1000."""
         return self._ring.fill_permille
 
-    def append(self, record: bytes, journal_next: int) -> int:
+    @property
+    def lost(self) -> int:
+        """Records overwritten that no receipt covered, since the format; exact after any cut."""
+        return self._ring.lost
+
+    @property
+    def overwrites(self) -> bool:
+        """Whether a full log gives up its oldest records instead of refusing new ones."""
+        return self._ring.overwrites
+
+    @overwrites.setter
+    def overwrites(self, is_on: bool) -> None:
+        self._ring.overwrites = is_on
+
+    def append(self, record: bytes, journal_next: int, is_urgent: bool = False) -> int:
         """Commits one record with how far into the journal it reaches. Returns its seq.
 
-        Raises as `Ring.append`. After OSError the same record may be appended again: its
-        first try stays absent in this life.
+        An urgent one may use the reserved sectors of a full log. Raises as `Ring.append`.
+        After OSError the same record may be appended again: its first try stays absent in
+        this life.
         """
-        seq = self._ring.append(RECORD_ENTRY, struct.pack("<I", journal_next) + record)
+        seq = self._ring.append(RECORD_ENTRY, struct.pack("<I", journal_next) + record, is_urgent)
         # A cut here: the record is in, the journal not freed. `recover_pair` frees it.
         self._journal_next = journal_next
         self._head_hash = hashlib.sha256(record).digest()

@@ -39,6 +39,8 @@ class Ring:
 
     *device* speaks the extended block protocol (esp32.Partition). *entry_size_max*: longest
     payload, bytes. *reserve_slots*: slots that entries of a full ring leave to free marks.
+    *reserve_sectors*: sectors that ordinary entries of a full ring leave to urgent ones.
+    *overwrites*: a full ring gives up its oldest sector, freed or not, and counts in `lost`.
     An entry never spans sectors, so up to slots_for(entry_size_max) - 1 slots at the end of a
     sector stay unused. *slot_count*: slots of a sector, smaller in tests only. *entropy(size)*
     gives the random log_id.
@@ -52,25 +54,31 @@ class Ring:
         *,
         entry_size_max: int,
         reserve_slots: int,
+        reserve_sectors: int = 0,
+        overwrites: bool = False,
         slot_count: int = SLOT_COUNT,
         entropy=os.urandom,
     ):
         if sector_count < _SECTORS_MIN:
             raise ValueError("sector_count")
+        if not 0 <= reserve_sectors <= sector_count - _SECTORS_MIN:
+            raise ValueError("reserve_sectors")
         if ringframe.slots_for(entry_size_max) > slot_count - reserve_slots:
             raise ValueError("entry_size_max")
         self.flash = FlashRegion(device, first_sector, sector_count)
         self.sector_count = sector_count
         self.slot_count = slot_count
         self.entry_size_max = entry_size_max
+        self.overwrites = overwrites
         self._reserve_slots = reserve_slots
+        self._reserve_sectors = reserve_sectors
         self._entropy = entropy
         self.is_open = False
         self.log_id = 0  # random, one per format
         self.next = 0  # index the next entry gets; moves when the entry is durable
         self.freed = 0  # entries below may be overwritten
         self.note = 0  # newest KIND_NOTE word
-        self._lost = 0
+        self.lost = 0  # entries overwritten unfreed since the format
         self._map = SectorMap(sector_count)
         self._slot = 0  # next slot to program
         # Slots from _slot up to here may hold traces of an interrupted write: zero them first.
@@ -103,7 +111,7 @@ class Ring:
         """An empty ring: the first append opens sector 0. Writes nothing."""
         self.log_id = struct.unpack("<I", self._entropy(4))[0]
         self.next = self.freed = index
-        self.note = self._lost = 0
+        self.note = self.lost = 0
         self._map.clear(index)
         self._reader.reset()
         self._slot = self._suspect_end = self.slot_count
@@ -114,7 +122,7 @@ class Ring:
         buffer = bytearray(ringframe.slot_offset(self.slot_count))
         self.flash.read(survey.newest, 0, buffer)
         scan = Scan(buffer, self.slot_count, self.entry_size_max)
-        self.log_id, self.note, self._lost = scan.log_id, scan.note, scan.lost
+        self.log_id, self.note, self.lost = scan.log_id, scan.note, scan.lost
         self._map.adopt(survey.newest, scan.sector_seq, survey.firsts)
         self.next = scan.first + scan.entry_count
         # A cut can fall between the erase of the next sector and the header that carries the
@@ -144,18 +152,19 @@ class Ring:
 
     # ---- writing
 
-    def append(self, kind: int, payload) -> int:
+    def append(self, kind: int, payload, is_urgent: bool = False) -> int:
         """Commits one entry in one program call; returns its index.
 
-        *kind* is 1..6. When this returns, the entry survives power loss. Raises RingFull
-        (nothing written). Raises OSError if the promise cannot be kept: the entry is absent
-        for the rest of this life, and the next `open` may or may not find it.
+        *kind* is 1..6. When this returns, the entry survives power loss. *is_urgent*: it may
+        use the reserved sectors. Raises RingFull (nothing written). Raises OSError if the
+        promise cannot be kept: the entry is absent for the rest of this life, and the next
+        `open` may or may not find it.
         """
         size = len(payload)
         if not 1 <= kind <= ringframe.KIND_MAX or size > self.entry_size_max:
             raise ValueError("kind or size")
         count = ringframe.slots_for(size)
-        self._make_room(count)
+        self._make_room(count, 0 if is_urgent else self._reserve_sectors)
         self._put_frame(kind, payload, count)
         index = self.next
         self.next = index + 1
@@ -185,14 +194,20 @@ class Ring:
         else:
             raise RingFull
 
-    def _make_room(self, count):
-        """Makes *count* slots free at _slot, in the next sector if need be."""
+    def _make_room(self, count, spared):
+        """Makes *count* slots free at _slot, in the next sector if need be.
+
+        Leaves *spared* sectors that could still be opened. An entry that leaves fewer is
+        refused even if the active sector, opened by an urgent one, has room for it.
+        """
         self._clear_suspects()
         left = self.slot_count - self._slot
-        if self._map.is_next_below(self.freed):
+        if self.overwrites or self._map.is_next_below(self.freed, spared):
             if count > left:
                 self._open_sector(self.freed)
-        elif count > left - self._reserve_slots:
+            return
+        is_reserve_begun = spared and not self._map.is_next_below(self.freed, spared - 1)
+        if is_reserve_begun or count > left - self._reserve_slots:
             raise RingFull
 
     def _clear_suspects(self):
@@ -218,18 +233,20 @@ class Ring:
         """
         sector = self._map.next_sector()
         self._is_next_firm = False
+        before = max(freed, self.first)
         # Readers must see at once that these entries are gone, and so must a second try.
         self._map.drop_next()
-        self.freed = max(self.freed, self.first)
+        # A second try finds nothing left to count.
+        self.lost += max(0, self.first - before)
+        self.freed = freed = max(freed, self.first)
         # Else a torn erase could leave a valid header over missing frames.
         self.flash.zero(sector, 0, HEADER_SIZE)
         self.flash.erase(sector)
         seq = self._map.active_seq + 1
-        fields = (self.sector_count, seq, self.next, freed, self.log_id, self._lost, self.note)
+        fields = (self.sector_count, seq, self.next, freed, self.log_id, self.lost, self.note)
         ringframe.pack_header(self._header, fields)
         self.flash.program(sector, 0, self._header)
         self._map.advance(self.next)
-        self.freed = freed
         self._slot = self._suspect_end = 0
         self._is_next_firm = True
         self._stage.set_sector(self.log_id, seq)

@@ -38,9 +38,9 @@ class SectorMap:
         """Returns the index of the oldest entry."""
         return self._firsts[self.next_sector()]
 
-    def is_next_below(self, freed: int) -> bool:
-        """True if all entries of the next sector are below *freed*."""
-        return self._firsts[(self.active + 2) % self._count] <= freed
+    def is_next_below(self, freed: int, spared: int = 0) -> bool:
+        """True if all entries of the next sector and *spared* more are below *freed*."""
+        return self._firsts[(self.active + 2 + spared) % self._count] <= freed
 
     def drop_next(self) -> None:
         """The next sector's entries are gone."""

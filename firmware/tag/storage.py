@@ -23,6 +23,9 @@ _STATE_ENTRY_MAX = const(768)
 # Slots kept free so that a full ring can still take the mark that frees it: an unclean boot
 # may burn 16 of them (docs/power-loss.md), and marks need a few more.
 _RESERVE_SLOTS = const(24)
+# Sectors that a full log keeps for urgent entries: receipts, custody, the end of a trip.
+_RECORD_RESERVE_SECTORS = const(2)
+_JOURNAL_RESERVE_SECTORS = const(1)
 # Block protocol, ioctl: number of sectors.
 _IOCTL_SECTOR_COUNT = const(4)
 
@@ -36,8 +39,12 @@ class Storage:
         state_sectors = keys.ioctl(_IOCTL_SECTOR_COUNT, 0) - _SEED_SECTORS
         record_sectors = log.ioctl(_IOCTL_SECTOR_COUNT, 0) - _JOURNAL_SECTORS
         self._state_ring = _ring(keys, _SEED_SECTORS, state_sectors, _STATE_ENTRY_MAX)
-        self._journal_ring = _ring(log, 0, _JOURNAL_SECTORS, _JOURNAL_ENTRY_MAX)
-        self._record_ring = _ring(log, _JOURNAL_SECTORS, record_sectors, _RECORD_ENTRY_MAX)
+        self._journal_ring = _ring(
+            log, 0, _JOURNAL_SECTORS, _JOURNAL_ENTRY_MAX, _JOURNAL_RESERVE_SECTORS
+        )
+        # A log of a few sectors, as in tests, can spare fewer.
+        spared = min(_RECORD_RESERVE_SECTORS, record_sectors // 4)
+        self._record_ring = _ring(log, _JOURNAL_SECTORS, record_sectors, _RECORD_ENTRY_MAX, spared)
         self.state = StateStore(self._state_ring)
         self.journal = Journal(self._journal_ring)
         self.records = RecordLog(self._record_ring)
@@ -63,11 +70,12 @@ class Storage:
         return self._record_ring.fill_permille
 
 
-def _ring(device, first_sector, sector_count, entry_size_max):
+def _ring(device, first_sector, sector_count, entry_size_max, reserve_sectors=0):
     return Ring(
         device,
         first_sector,
         sector_count,
         entry_size_max=entry_size_max,
         reserve_slots=_RESERVE_SLOTS,
+        reserve_sectors=reserve_sectors,
     )

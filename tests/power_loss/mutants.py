@@ -139,7 +139,7 @@ MUTANTS = (
     Mutant(
         "unfreed entries overwritten",
         "sectormap",
-        "return self._firsts[(self.active + 2) % self._count] <= freed",
+        "return self._firsts[(self.active + 2 + spared) % self._count] <= freed",
         "return True",
         "ring, full",
     ),
@@ -213,8 +213,8 @@ MUTANTS = (
     Mutant(
         "boot not repeated in headers",
         "ringlog",
-        "self.log_id, self._lost, self.note)",
-        "self.log_id, self._lost, 0)",
+        "self.log_id, self.lost, self.note)",
+        "self.log_id, self.lost, 0)",
         "journal and record log",
     ),
     Mutant(
