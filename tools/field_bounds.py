@@ -2,39 +2,46 @@
 """Proves that no intermediate value of the field VM leaves 32 bits, by interval arithmetic.
 
 Every step of the generated code is repeated here on upper bounds instead of values (lower
-bounds are zero: all limbs are unsigned). The bounds of "tight" numbers are a fixed point: the
-outputs of mul, sqr, sub and addc, computed from tight and loose inputs, are again tight.
+bounds are zero: all limbs are unsigned). A number of weight w has limbs <= w * 8192. The bounds of
+weight 1 are a fixed point: what mul, sqr, addc and subc make of the heaviest inputs that they may
+take is again of weight 1.
 """
 
 from typing import NamedTuple
 
 LIMB_COUNT = 20
+HALF = LIMB_COUNT // 2
 LIMB_BITS = 13
 MASK = (1 << LIMB_BITS) - 1
+UNIT = 1 << LIMB_BITS  # a number of weight w has limbs <= w * UNIT
 P = 2**255 - 19
 FOLD = 608  # 2**260 = 2**5 * 2**255 = 32 * 19 (mod p)
 WORD_MAX = 2**32 - 1
+PRODUCT_WEIGHT_MAX = 3  # product of the weights of mul's operands
+BIAS_WEIGHT = 2  # what sub and subc add to the minuend's weight
+SUM_WEIGHT_MAX = 8  # of a sum that addc or subc carry; the programs need 4
 
 Limbs = list[int]  # upper bound of each limb
 
 
 class Bounds(NamedTuple):
-    """What was proved: limb bounds of both classes and the largest value of each stage."""
+    """What was proved: the limbs of weight 1 and the largest value of each stage."""
 
     tight: Limbs
-    loose: Limbs
     column_max: int
     fold_max: int
     square_max: int
+    sum_max: int
 
     def as_text(self) -> str:
         return "\n".join(
             [
-                f"  tight limbs are <= {max(self.tight)}, loose ones <= {max(self.loose)};",
-                f"  a column of 20 products tight x loose, with its row sum: {self.column_max};",
+                f"  limbs of a number of weight w are <= {UNIT} w;",
+                f"  a column of 20 products, weights 1 and {PRODUCT_WEIGHT_MAX}: {self.column_max};",
                 f"  low column + 608 x carried high column + carry: {self.fold_max};",
-                f"  a column of a square (tight only, doubled limb): {self.square_max};",
-                "  sub adds 64 p, limb by limb, first: limbs 15168, 16382, ... >= any tight limb.",
+                f"  a column of a square, weight 1: {self.square_max};",
+                f"  a sum that is carried, weight {SUM_WEIGHT_MAX}: {self.sum_max};",
+                "  sub adds 64 p, limb by limb, first: limbs 15168, 16382, ... >= any of weight 1.",
             ]
         )
 
@@ -54,8 +61,12 @@ def fits(value: int) -> int:
     return value
 
 
-def columns(a: Limbs, b: Limbs) -> Limbs:
-    """Bounds of the 39 columns of a product; partial sums are smaller than full ones."""
+def product_bounds(a: Limbs, b: Limbs) -> Limbs:
+    """Bounds of the 39 columns of a product; partial sums are smaller than full ones.
+
+    Karatsuba's parts z0, z2 and zm - z0 - z2 are partial sums of these columns. zm alone is not:
+    it is only ever stored (32 bits) and subtracted from, so it needs no bound.
+    """
     out = [0] * (2 * LIMB_COUNT - 1)
     for i, x in enumerate(a):
         for j, y in enumerate(b):
@@ -94,25 +105,18 @@ def carried_sum(limbs: Limbs) -> Limbs:
 
 
 def prove_bounds() -> Bounds:
-    """Finds the fixed point. Raises ValueError when a value could leave 32 bits."""
-    bias = subtraction_bias()
-    tight = [MASK] * LIMB_COUNT
-    for _ in range(10):
-        # Loose is a sum of two tight numbers or a negated canonical table entry.
-        loose = [max(2 * limb, b) for limb, b in zip(tight, bias, strict=True)]
-        if any(limb > b for limb, b in zip(tight, bias, strict=True)):
-            raise ValueError("a subtrahend could exceed the bias")
-        product = columns(tight, loose)
-        square = columns(tight, tight)
-        outputs = [
-            reduced(product)[0],
-            reduced(square)[0],
-            carried_sum([a + b for a, b in zip(loose, bias, strict=True)]),
-            carried_sum([a + b for a, b in zip(loose, loose, strict=True)]),
-        ]
-        grown = [max(limbs) for limbs in zip(tight, *outputs, strict=True)]
-        if grown == tight:
-            fold_max = fits(reduced(product)[1])
-            return Bounds(tight, loose, max(product), fold_max, max(square))
-        tight = grown
-    raise ValueError("the bounds do not settle")
+    """Checks each operation at its heaviest operands. Raises ValueError where a value leaves
+    32 bits or a result has more than weight 1."""
+    tight = [UNIT] * LIMB_COUNT
+    if any(limb > bias for limb, bias in zip(tight, subtraction_bias(), strict=True)):
+        raise ValueError("a subtrahend could exceed the bias")
+    if max(subtraction_bias()) > BIAS_WEIGHT * UNIT:
+        raise ValueError("the bias is heavier than stated")
+    product = product_bounds(tight, [PRODUCT_WEIGHT_MAX * UNIT] * LIMB_COUNT)
+    square = product_bounds(tight, tight)
+    total = [SUM_WEIGHT_MAX * UNIT] * LIMB_COUNT
+    limbs, fold_max = reduced(product)
+    for name, out in (("mul", limbs), ("sqr", reduced(square)[0]), ("sum", carried_sum(total))):
+        if any(limb > bound for limb, bound in zip(out, tight, strict=True)):
+            raise ValueError(f"a result of {name} has more than weight 1")
+    return Bounds(tight, max(product), fits(fold_max), max(square), max(total))

@@ -46,29 +46,49 @@ def test_the_table_takes_15360_bytes_and_holds_reduced_limbs() -> None:
 
 def test_the_bounds_leave_room_below_32_bits() -> None:
     bounds = field_bounds.prove_bounds()
-    assert max(bounds.tight) <= 8192
-    assert max(bounds.loose) <= 16_384
-    assert max(bounds.column_max, bounds.fold_max) < 2**32
+    assert max(bounds.tight) <= field_bounds.UNIT
+    assert max(bounds.column_max, bounds.fold_max, bounds.square_max) < 2**32
 
 
-def test_two_loose_factors_would_break_the_bounds() -> None:
-    loose = field_bounds.prove_bounds().loose
+def test_a_product_heavier_than_allowed_would_break_the_bounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(field_bounds, "PRODUCT_WEIGHT_MAX", 4)
     with pytest.raises(ValueError, match="does not fit"):
-        field_bounds.columns(loose, loose)
+        field_bounds.prove_bounds()
+
+
+def test_a_carried_sum_heavier_than_allowed_would_break_the_bounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(field_bounds, "SUM_WEIGHT_MAX", 16)
+    with pytest.raises(ValueError, match="more than weight 1"):
+        field_bounds.prove_bounds()
+
+
+def test_a_smaller_bias_would_let_a_difference_fall_below_zero(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    half = [7584, *[8191] * 19]  # 32 p
+    monkeypatch.setattr(field_bounds, "subtraction_bias", lambda: half)
+    with pytest.raises(ValueError, match="exceed the bias"):
+        field_bounds.prove_bounds()
 
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("add a X Y; mul X a t2d", "loose"),
-        ("add a X Y; sqr b a 1", "loose"),
-        ("add a X Y; sub b X a", "loose"),
-        ("add a X Y; add b a X", "loose"),
+        ("add a X Y; mul X a t2d", "too heavy"),
+        ("add a X Y; sqr b a 1", "too heavy"),
+        ("add a X Y; sub b X a", "too heavy"),
+        ("add a X Y; subc b X a", "too heavy"),
+        ("add a X Y; add b a a", "too heavy"),
+        ("add a X Y; sub b a X", "too heavy"),
         ("mul X a Y", "never written"),
         ("add X Y Z", "leaves the program"),
     ],
 )
-def test_a_program_that_breaks_the_classes_is_not_assembled(
+def test_a_program_that_breaks_the_weights_is_not_assembled(
     text: str, complaint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(point_programs.PROGRAMS, "BROKEN", ("", text))
@@ -80,12 +100,14 @@ def test_python_and_programs_name_the_same_slots() -> None:
     slots = _names_of(PACKAGE / "slots.py")
     pairs = {
         "X": "X", "Y": "Y", "Z": "Z", "ROOT_MINUS": "a", "ROOT_PLUS": "b", "OPERAND": "ypx",
-        "NEGATED": "NX", "D": "D", "D2": "D2", "ONE": "ONE", "ROOT": "ROOT", "X_ROOT": "x",
-        "ZERO": "ZERO",
+        "NEGATED": "NX", "D": "D", "D2": "D2", "ONE": "ONE", "ROOT": "ROOT", "DOUBLED": "u",
+        "X_ROOT": "x", "ZERO": "ZERO",
     }  # fmt: skip
     for name, slot in pairs.items():
         assert slots.pop(name) == point_programs.SLOTS[slot], name
     assert slots.pop("MULTIPLES") > max(point_programs.SLOTS.values())
+    scratch_words = generate_field_vm.ZM + field_bounds.LIMB_COUNT
+    assert slots.pop("SCRATCH_WORDS") == scratch_words
     assert slots == {"SLOT_COUNT": 62, "WORDS": field_bounds.LIMB_COUNT}
 
 

@@ -15,7 +15,7 @@ from . import programs
 from .constants import COMB_SHA256, COMB_SIZE
 from .slots import Z
 
-_COLUMN_COUNT = micropython.const(11)
+COLUMN_COUNT = micropython.const(11)
 _BLOCK_COUNT = micropython.const(4)
 
 
@@ -74,25 +74,26 @@ class Comb:
     def __init__(self, point, table: bytearray):
         self._point = point
         self._table = table
-        # Programs that follow each of the 44 table loads, in order.
-        self._last = _COLUMN_COUNT * _BLOCK_COUNT - 1
 
-    def multiply(self, digits: bytearray, wants_t: bool = False):
-        """Point = scalar * base point, for *digits* from ScalarField.to_comb().
-
-        T of the result is computed only when *wants_t* (an addition follows).
-        """
+    def multiply(self, digits: bytearray):
+        """Point = scalar * base point, for *digits* from ScalarField.to_comb()."""
         point = self._point
-        memory = point.memory
-        for column in range(_COLUMN_COUNT - 1, -1, -1):
-            if column != _COLUMN_COUNT - 1:
-                point.run(programs.DOUBLE)
-            for block in range(_BLOCK_COUNT):
-                _load_entry(self._table, memory, digits, column | block << 4)
-                if block == _BLOCK_COUNT - 1 and not (wants_t and column == 0):
-                    point.run(programs.ADD_AFFINE_NO_T)
-                elif block == 0 and column == _COLUMN_COUNT - 1:
-                    point.set_small(Z, 4)
-                    point.run(programs.START)
-                else:
-                    point.run(programs.ADD_AFFINE)
+        column = COLUMN_COUNT - 1
+        _load_entry(self._table, point.memory, digits, column)
+        point.set_small(Z, 4)
+        point.run(programs.START)
+        self.add_column(digits, column, 1)
+        while column:
+            column -= 1
+            point.run(programs.DOUBLE)
+            self.add_column(digits, column)
+
+    def add_column(self, digits: bytearray, column: int, first: int = 0):
+        """Adds *column*'s entries of the blocks from *first* on.
+
+        Leaves no T: a doubling or the end follows.
+        """
+        run, memory, table = self._point.run, self._point.memory, self._table
+        for block in range(first, _BLOCK_COUNT):
+            _load_entry(table, memory, digits, column | block << 4)
+            run(programs.ADD_AFFINE if block < _BLOCK_COUNT - 1 else programs.ADD_AFFINE_NO_T)

@@ -14,7 +14,7 @@ from . import programs, slots
 from .constants import D2, ROOT_OF_MINUS_1, SMALL_ORDER_YS, D
 from .field_vm import run_program
 from .limbs import bytes_from_limbs, limbs_from_bytes, make_canonical
-from .slots import SLOT_COUNT, WORDS
+from .slots import SCRATCH_WORDS, SLOT_COUNT, WORDS
 
 
 @micropython.viper
@@ -31,7 +31,7 @@ class Point:
 
     def __init__(self):
         self.memory = array("I", bytes(4 * WORDS * SLOT_COUNT))
-        self._scratch = array("I", bytes(4 * 84))
+        self._scratch = array("I", bytes(4 * SCRATCH_WORDS))
         self._bytes = bytearray(32)
         view = memoryview(self.memory)
         self._x = view[slots.X * WORDS : (slots.X + 1) * WORDS]
@@ -40,6 +40,10 @@ class Point:
     def run(self, program: bytes):
         """Runs a program of programs.py."""
         run_program(len(program), self._scratch, self.memory, program)
+
+    def run_times(self, program: bytes, count: int, repeated: bytes):
+        """Runs *program* *count* times, from *repeated*: the program, written often enough."""
+        run_program(len(program) * count, self._scratch, self.memory, repeated)
 
     def set_small(self, slot: int, value: int):
         """Sets a slot to a number below 2**13."""
@@ -87,7 +91,7 @@ class Point:
         """Forgets what the last multiplication left."""
         for k in range(16 * WORDS):
             self.memory[k] = 0
-        for k in range(84):
+        for k in range(SCRATCH_WORDS):
             self._scratch[k] = 0
 
     def _load_y(self, encoded) -> bool:

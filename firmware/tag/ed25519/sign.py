@@ -27,6 +27,7 @@ class Engine:
         self.comb = Comb(self.point, load_table(_TABLE))
         self.digits = bytearray(33)
         self.digest = bytearray(64)
+        self.prepared_key = None  # public key whose multiples lie in the point's memory
 
     def multiply_base(self, out, scalar):
         """Writes the encoding of scalar * base point to *out* (32 bytes)."""
