@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The `sealtrail` command: global options, every command's place, and how errors end.
 
-Commands live in cli_fleet, cli_tag, cli_visit, cli_trip, cli_evidence; they parse, call, print.
+Commands live in `sealtrail.commands`, one module a noun; they parse, call, print.
 Whatever goes wrong becomes one line on stderr, "sealtrail: what. what to do next", and an
 exit code of docs/cli.md. A traceback never reaches the user.
 """
@@ -23,7 +23,9 @@ from sealtrail import __version__
 from sealtrail.clock import HostClock, iso
 from sealtrail.commands import evidence as cli_evidence
 from sealtrail.commands import fleet as cli_fleet
+from sealtrail.commands import profiles as cli_profiles
 from sealtrail.commands import tag as cli_tag
+from sealtrail.commands import tickets as cli_tickets
 from sealtrail.commands import trip as cli_trip
 from sealtrail.commands import visit as cli_visit
 from sealtrail.commands.output import Session
@@ -62,7 +64,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _part in (cli_fleet, cli_tag, cli_visit, cli_trip, cli_evidence):
+for _part in (
+    *(cli_fleet, cli_tickets, cli_profiles),
+    *(cli_tag, cli_visit, cli_trip, cli_evidence),
+):
     _part.add_to(app)
 
 

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""Commands on tickets: ticket issue, show. Parse, call, print."""
+
+# ruff: noqa: PLC0415 -- each command loads what it needs: --help stays fast
+
+from typing import Annotated, Any
+
+import typer
+
+from sealtrail.clock import iso
+from sealtrail.commands.fleet import OWNER_PANEL
+from sealtrail.commands.inputs import session_of
+
+_ticket = typer.Typer(help="Who may do what with a tag, until when.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Gives the main command this group."""
+    app.add_typer(_ticket, name="ticket", rich_help_panel=OWNER_PANEL)
+
+
+@_ticket.command("issue")
+def ticket_issue(
+    context: typer.Context,
+    tag: Annotated[str, typer.Option(help="The tag's serial.", metavar="SERIAL")],
+    role: Annotated[str, typer.Option(help="viewer, courier, site, qa or service.")],
+    name: Annotated[str, typer.Option(help="Whose ticket it is.")],
+    trip: Annotated[int, typer.Option(help="The only trip it opens; couriers need one.")] = 0,
+    days: Annotated[int, typer.Option(help="How long it lives (service: for ever).")] = 7,
+    as_name: Annotated[
+        str | None, typer.Option("--as", help="The ticket's name.  [SERIAL-ROLE-NUMBER]")
+    ] = None,
+) -> None:
+    """Issues a ticket for one tag to one person.
+
+    Runs where the tag was provisioned. The holder's key is made along with it and stays
+    in the sealed ticket file.
+
+    \b
+    Examples:
+      sealtrail ticket issue --tag ST-0001 --role courier --name "Ann" --trip 7
+      sealtrail ticket issue --tag ST-0001 --role qa --name "Receiving QA" --days 30
+    """
+    from sealtrail.keys import ticket
+    from sealtrail.keys.secrets import Vault
+
+    session = session_of(context)
+    home = session.home
+    entry = ticket.issue(
+        home,
+        Vault(home),
+        session.clock,
+        tag,
+        role=role,
+        person=name,
+        trip=trip,
+        days=days,
+        name=as_name,
+    )
+    session.say(f"ticket {entry.name} for {entry.person}: {_terms_text(entry)}")
+    session.answer(_ticket_json(entry))
+
+
+@_ticket.command("show")
+def ticket_show(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="One ticket; all without it.")] = None,
+) -> None:
+    """Shows the tickets on this computer, never their keys.
+
+    \b
+    Examples:
+      sealtrail ticket show
+      sealtrail ticket show ST-0001-courier-2
+    """
+    from sealtrail.keys.secrets import Vault
+    from sealtrail.keys.wallet import Wallet
+
+    session = session_of(context)
+    wallet = Wallet(session.home, Vault(session.home))
+    entries = [wallet.get(one) for one in ([name] if name else wallet.names())]
+    rows = [(e.name, e.serial, e.person, e.role, _terms_text(e)) for e in entries]
+    session.table("tickets", ("name", "tag", "holder", "role", "terms"), rows)
+    session.answer({"tickets": [_ticket_json(entry) for entry in entries]})
+
+
+def _ticket_json(entry: Any) -> dict[str, object]:
+    terms = entry.terms
+    return {
+        "name": entry.name,
+        "tag": entry.serial,
+        "tid": entry.tid,
+        "holder": entry.person,
+        "role": entry.role,
+        "number": terms.tno,
+        "trip": terms.trip or None,
+        "not_before": iso(terms.nbf * 1000),
+        "expires": None if terms.exp == 0xFFFF_FFFF else iso(terms.exp * 1000),
+    }
+
+
+def _terms_text(entry: Any) -> str:
+    terms = entry.terms
+    until = "no expiry" if terms.exp == 0xFFFF_FFFF else f"until {iso(terms.exp * 1000)}"
+    trip = f"trip {terms.trip} only" if terms.trip else "any trip"
+    return f"number {terms.tno}, {trip}, {until}"
