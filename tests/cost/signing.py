@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""What is counted of firmware/tag/ed25519: a field multiply, a hash block, whole operations.
+
+Counts are of viper code only and exact: the same code and the same sizes give the same number,
+for every key and message.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.cost.firmware_import import import_firmware
+from tests.cost.machine import Machine, Tally
+from tests.cost.mpy import ARCHITECTURES, RV32IMC, XTENSAWIN, compile_file
+from tests.cost.riscv import RiscvMachine
+from tests.cost.xtensa import XtensaMachine
+from tests.paths import FIRMWARE
+
+PACKAGE = "tag/ed25519"
+SEED = bytes(range(32))
+MESSAGE = bytes(range(150))  # a record's size
+HEDGE = bytes(range(32, 64))
+
+# Steps of the field VM, as in tools/generate_field_vm.py: operation, target, source, source 2
+# (of a square: how often).
+_MULTIPLY = b"\x00\x04\x05\x06"
+_SQUARE_ONCE, _SQUARE_TWICE = b"\x01\x04\x05\x01", b"\x01\x04\x05\x02"
+
+_MACHINES: dict[str, type[Machine]] = {RV32IMC: RiscvMachine, XTENSAWIN: XtensaMachine}
+
+
+@dataclass
+class Tag:
+    """The tag's signing code on one machine; *sign* is the module tag.ed25519.sign."""
+
+    machine: Machine
+    sign: Any
+
+    def tally_of(self, call: Any) -> Tally:
+        """What *call* costs."""
+        self.machine.tally = tally = Tally()
+        call()
+        return tally
+
+    def program(self, steps: bytes) -> int:
+        """Instructions of one run of the field VM."""
+        point = self.sign.engine().point
+        return self.tally_of(lambda: point.run(steps)).instruction_count
+
+
+def make_tag(
+    architecture: str,
+    *,
+    is_strict: bool = False,
+    is_traced: bool = False,
+    root: Path = FIRMWARE,
+) -> Tag:
+    """Loads the signing code, compiled for *architecture*, onto a machine of its own."""
+    machine = _MACHINES[architecture](is_strict=is_strict, is_traced=is_traced)
+    return Tag(machine, import_firmware(machine, PACKAGE.replace("/", ".") + ".sign", root))
+
+
+def count_all(architecture: str, root: Path = FIRMWARE) -> tuple[dict[str, int], Tally]:
+    """Every count by its name in limits.py, and the tally of the signature."""
+    tag = make_tag(architecture, root=root)
+    make_key = tag.tally_of(lambda: tag.sign.SigningKey(SEED))
+    key = tag.sign.SigningKey(SEED)
+    made = []
+    sign = tag.tally_of(lambda: made.append(key.sign((MESSAGE,), HEDGE)))
+    verify = [
+        tag.tally_of(lambda: tag.sign.verify(key.public_key, made[0], (MESSAGE,)))
+        for _ in range(2)
+    ]
+    block = sign.by_function["tag.ed25519.sha512._compress"]
+    tallies = [make_key, sign, *verify]
+    counts = {
+        "field multiply": tag.program(_MULTIPLY * 2) - tag.program(_MULTIPLY),
+        "field square": tag.program(_SQUARE_TWICE) - tag.program(_SQUARE_ONCE),
+        "SHA-512 block": block.instruction_count // block.call_count,
+        "key generation": make_key.instruction_count,
+        "sign": sign.instruction_count,
+        "verify": verify[0].instruction_count,
+        "verify, same key again": verify[1].instruction_count,
+        "exec bytes": exec_size(architecture, root),
+        "boxed integers": sum(tally.boxed_count for tally in tallies),
+    }
+    return counts, sign
+
+
+def exec_size(architecture: str, root: Path = FIRMWARE) -> int:
+    """Bytes of executable memory that the signing code takes."""
+    files = sorted((root / PACKAGE).glob("*.py"))
+    return sum(compile_file(path, architecture).exec_size for path in files)
+
+
+def all_counts() -> dict[tuple[str, str], int]:
+    """Every count of both processors, by (architecture, name)."""
+    return {
+        (architecture, name): count
+        for architecture in ARCHITECTURES
+        for name, count in count_all(architecture)[0].items()
+    }
