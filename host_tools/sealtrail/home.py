@@ -3,11 +3,18 @@
 
     fleet.pub                  public: one line a fleet key (share it with everybody)
     fleet/fleet.key            the fleet key                      sealed (secrets.py)
-    fleet/next.key             its successor; tags hold its hash  sealed
+    fleet/next.key             its successor; may lie elsewhere   sealed
+    fleet/next.hash            the successor's hash, for tags     sealed
+    fleet/rotation.redo        a rotation decided, not finished   sealed
+    service/KID.key            the service key                    sealed
+    me.key                     this home's own person             sealed
+    statements/                certificates of service keys, rotations, persons,
+                               revocations: public                (shelf.py)
     passphrase.check           opens with the passphrase of all the sealed files
     tags/ST-0001/current       tid of the tag's certificate in force
     tags/ST-0001/<tid>/        certificate.cbor, profile.cbor, access.key (sealed),
-                               next_ticket (number of the next ticket, never falls)
+                               next_ticket (number of the next ticket, never falls),
+                               fleet_told (rotations the tag has taken)
     tickets/NAME.ticket        tickets and keys of people         sealed
     trust/                     nonces asked, last heads           (trust.py)
     evidence/                  records as received                (evidence_store.py)
@@ -66,6 +73,30 @@ class Home:
     def next_fleet_key(self) -> Path:
         """The successor of the fleet key, sealed."""
         return self.root / "fleet" / "next.key"
+
+    @property
+    def next_fleet_hash(self) -> Path:
+        """SHA-256 of the successor's public key, sealed: what new tags are told."""
+        return self.root / "fleet" / "next.hash"
+
+    @property
+    def redo(self) -> Path:
+        """A rotation that was decided and is not finished, sealed."""
+        return self.root / "fleet" / "rotation.redo"
+
+    @property
+    def own_key(self) -> Path:
+        """The key of the person this home belongs to, sealed."""
+        return self.root / "me.key"
+
+    @property
+    def statements(self) -> Path:
+        """Public statements made or taken in here."""
+        return self.root / "statements"
+
+    def service_key(self, kid: bytes) -> Path:
+        """The service key with that id, sealed."""
+        return self.root / "service" / f"{kid.hex()}.key"
 
     @property
     def passphrase_check(self) -> Path:

@@ -140,7 +140,10 @@ class Freshness:
 
 @dataclass(frozen=True, slots=True)
 class CustodyStep:
-    """One handover as the chain tells it. *verdict* in the words of docs/record-format.md."""
+    """One handover as the chain tells it. *verdict* in the words of docs/record-format.md.
+
+    *key_note*: why a registration that is there does not count; "" with unknown keys.
+    """
 
     verdict: str
     giver: str | None
@@ -153,6 +156,9 @@ class CustodyStep:
     utc: UtcInterval | None
     seq: int
     key_known: bool
+    giver_role: str = ""
+    receiver_role: str = ""
+    key_note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

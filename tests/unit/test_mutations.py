@@ -38,6 +38,9 @@ class NonceTrust:
     def known_head(self, tid: bytes) -> KnownHead | None:
         return None
 
+    def statements(self, tid: bytes) -> list[bytes]:
+        return []
+
 
 def _judge(mutation: Mutation) -> str:
     """ "" where the verifier says what it must, else what it said."""

@@ -41,6 +41,10 @@ class VectorTrust:
         head = self._vector["known_head"]
         return None if head is None else KnownHead(head["seq"], bytes.fromhex(head["sha256"]))
 
+    def statements(self, tid: bytes) -> list[bytes]:
+        stored: list[str] = self._vector.get("stored", [])
+        return [bytes.fromhex(one) for one in stored]
+
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_the_verdict_is_the_one_the_vector_names(file: Path):

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Who held the box: handovers judged one by one from the chain (section 10, H4).
 
+A signer is named by the statement 25 about his key that covers the time he claims; where
+one is there and does not count, the step says why.
+
 A handover that does not hold is named and shown, never hidden, and never a reason to
 refuse the temperatures: a box found at 2 a.m. must be takeable.
 """
@@ -8,6 +11,7 @@ refuse the temperatures: a box found at 2 a.m. must be takeable.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sealtrail.evidence.cose import VerifyingKey
 from sealtrail.evidence.refusal import Refusal
@@ -15,6 +19,9 @@ from sealtrail.evidence.statements import ACCEPT, OFFER, PERSON, RawStatement, r
 from sealtrail.model import CustodyStep, Event
 
 OFFER_EVENT, ACCEPT_EVENT = 41, 42
+# Roles as tickets have them (docs/access-protocol.md 3.1).
+_ROLES = {1: "viewer", 2: "courier", 3: "site", 4: "qa", 5: "service"}
+_FAR_S = 253_402_300_799  # the end of the year 9999, where calendars end
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +32,34 @@ class _Seen:
     event: Event
 
 
+@dataclass(frozen=True, slots=True)
+class _Signer:
+    """Who signed: a registered *name* and *role*, or the key's fingerprint and *note*, why."""
+
+    name: str
+    role: str = ""
+    is_known: bool = False
+    note: str = ""
+
+
 class CustodyJudge:
-    """Reads OFFER and ACCEPT events in order. *hashes*: SHA-256 of each record, by seq."""
+    """Reads OFFER and ACCEPT events in order. *hashes*: SHA-256 of each record, by seq.
+
+    *persons*: statements 25 whose signatures hold; those by a kid of *withdrawn* count not.
+    """
 
     def __init__(
-        self, tid: bytes, hashes: Sequence[bytes], persons: Sequence[RawStatement]
+        self,
+        tid: bytes,
+        hashes: Sequence[bytes],
+        persons: Sequence[RawStatement],
+        withdrawn: frozenset[bytes] = frozenset(),
     ) -> None:
         self._tid = tid
         self._hashes = hashes
-        self._persons = persons
+        # The newest statement about a key comes first.
+        self._persons = sorted(persons, key=lambda one: -one.number(6))
+        self._withdrawn = withdrawn
         self._holder: bytes | None = None
         self._offer: _Seen | None = None
         self._steps: list[CustodyStep] = []
@@ -102,12 +128,14 @@ class CustodyJudge:
         assert last is not None
         fields = last.statement.fields
         seals = fields.get(9)
-        parties = [one.statement for one in (offer, accept) if one is not None]
+        giver = None if offer is None else self._signer(offer.statement)
+        receiver = None if accept is None else self._signer(accept.statement)
+        signers = [one for one in (giver, receiver) if one is not None]
         self._steps.append(
             CustodyStep(
                 verdict=verdict,
-                giver=None if offer is None else self._name(offer.statement),
-                receiver=None if accept is None else self._name(accept.statement),
+                giver=giver.name if giver else None,
+                receiver=receiver.name if receiver else None,
                 place=str(fields.get(7, "")),
                 seals=tuple(map(str, seals)) if isinstance(seals, list) else (),
                 condition=_number(fields.get(12)),
@@ -115,23 +143,34 @@ class CustodyJudge:
                 tz_min=_number(fields.get(6)),
                 utc=last.event.utc,
                 seq=last.event.seq,
-                key_known=all(self._person(one) is not None for one in parties),
+                key_known=all(one.is_known for one in signers),
+                giver_role=giver.role if giver else "",
+                receiver_role=receiver.role if receiver else "",
+                key_note="; ".join(one.note for one in signers if one.note),
             )
         )
 
-    def _name(self, statement: RawStatement) -> str:
-        """The registered name of the signer, else the fingerprint of the key."""
-        person = self._person(statement)
-        if person is not None:
-            return str(person.fields[3])
-        return "key " + hashlib.sha256(statement.octets(10)).hexdigest()[:16]
+    def _signer(self, statement: RawStatement) -> _Signer:
+        key, at_s = statement.octets(10), _number(statement.fields.get(5))
+        unknown = "key " + hashlib.sha256(key).hexdigest()[:16]
+        reasons = []
+        for person in (one for one in self._persons if one.octets(1) == key):
+            name, reason = str(person.fields[3]), self._why_not(person, at_s)
+            if not reason:
+                role = _ROLES.get(person.number(2), f"role {person.number(2)}")
+                return _Signer(name, role, is_known=True)
+            reasons.append(f"the key of '{name}' {reason}")
+        return _Signer(unknown, note=reasons[0] if reasons else "")
 
-    def _person(self, statement: RawStatement) -> RawStatement | None:
-        key, at_s = statement.fields.get(10), _number(statement.fields.get(5))
-        for person in self._persons:
-            if person.fields[1] == key and person.number(4) <= at_s <= person.number(5):
-                return person
-        return None
+    def _why_not(self, person: RawStatement, at_s: int) -> str:
+        """Why a registration does not count for *at_s*; "" if it does."""
+        if person.kid in self._withdrawn:
+            return "was registered by a service key that was withdrawn"
+        if at_s < person.number(4):
+            return f"was not valid before {_day(person.number(4))}"
+        if at_s > person.number(5):
+            return f"had expired on {_day(person.number(5))}"
+        return ""
 
 
 def persons_of(statements: Sequence[RawStatement]) -> list[RawStatement]:
@@ -144,6 +183,10 @@ def _pair_verdict(offer: RawStatement, accept: RawStatement) -> str:
     if receiver is not None and receiver != accept.fields[10]:
         return "accepted by another than named"
     return "handed over" if offer.fields[9] == accept.fields[9] else "seals differ"
+
+
+def _day(utc_s: int) -> str:
+    return datetime.fromtimestamp(min(utc_s, _FAR_S), UTC).date().isoformat()
 
 
 def _number(value: object) -> int:

@@ -165,7 +165,8 @@ class StatementJudge:
         self._tid = tid
         self._chain = chain
         self._fleet = fleet
-        self._services: dict[bytes, RawStatement] = {}
+        # By kid: one key is certified again when its term or the fleet key ends.
+        self._services: dict[bytes, list[RawStatement]] = {}
 
     def take(self, item: bytes) -> tuple[RawStatement, str]:
         """(statement, name of its signer). Raises Refusal."""
@@ -176,7 +177,7 @@ class StatementJudge:
         if statement.type in (TIME, RECEIPT, ATTEST, REVOCATION):
             self._judge_subject(statement)
         if statement.type == SERVICE:
-            self._services[hashlib.sha256(statement.octets(1)).digest()[:8]] = statement
+            self._services.setdefault(service_kid(statement), []).append(statement)
         return statement, signer
 
     # ---- R18
@@ -212,17 +213,18 @@ class StatementJudge:
         raise Refusal("R18", "fleet key not in force", signers[0].name)
 
     def _judge_service(self, statement: RawStatement) -> str:
-        service = self._services.get(statement.kid or b"")
-        if service is None:
-            raise Refusal("R18", "service key unknown")
-        if not service.number(4) & _USAGE[statement.type]:
+        found = self._services.get(statement.kid or b"", [])
+        entitled = [one for one in found if one.number(4) & _USAGE[statement.type]]
+        at_s = _signed_at_s(statement)
+        in_force = [one for one in entitled if one.number(2) <= at_s <= one.number(3)]
+        if not found:
+            raise Refusal("R18", "service key unknown", f"type {statement.type}")
+        if not entitled:
             raise Refusal("R18", "service key not entitled", f"type {statement.type}")
-        utc_key = {TIME: 3, RECEIPT: 4}.get(statement.type)
-        at_s = statement.number(4) if utc_key is None else statement.number(utc_key) // 1000
-        if not service.number(2) <= at_s <= service.number(3):
-            raise Refusal("R18", "service certificate not in force")
-        _must_hold(VerifyingKey(service.octets(1)), statement)
-        return f"service key {service.number(5)}"
+        if not in_force:
+            raise Refusal("R18", "service certificate not in force", _term(entitled[-1], at_s))
+        _must_hold(VerifyingKey(in_force[0].octets(1)), statement)
+        return f"service key {in_force[0].number(5)}"
 
     # ---- R19
 
@@ -242,3 +244,29 @@ class StatementJudge:
 def _must_hold(key: VerifyingKey, statement: RawStatement) -> None:
     if not key.holds(statement.envelope):
         raise Refusal("R18", "statement signature wrong", f"type {statement.type}")
+
+
+def service_kid(statement: RawStatement) -> bytes:
+    """The key id, 8 bytes, of the service key that a statement 19 certifies."""
+    return hashlib.sha256(statement.octets(1)).digest()[:8]
+
+
+def withdrawn_kids(services: Sequence[RawStatement]) -> frozenset[bytes]:
+    """Key ids of the service keys below the highest floor in statements 19 (section 10)."""
+    floor = max((one.number(6) for one in services), default=0)
+    newest: dict[bytes, int] = {}
+    for one in services:
+        kid = service_kid(one)
+        newest[kid] = max(newest.get(kid, 0), one.number(5))
+    return frozenset(kid for kid, number in newest.items() if number < floor)
+
+
+def _signed_at_s(statement: RawStatement) -> int:
+    """The second at which a service statement says its signer's certificate must hold."""
+    if statement.type == PERSON:
+        return statement.number(4)
+    return statement.number(3 if statement.type == TIME else 4) // 1000
+
+
+def _term(service: RawStatement, at_s: int) -> str:
+    return f"{at_s} is not in {service.number(2)} to {service.number(3)}"

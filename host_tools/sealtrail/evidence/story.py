@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sealtrail.evidence.custody_chain import CustodyJudge, persons_of
 from sealtrail.evidence.payload import FAULT_BASE, UNSIGNED, Payload
-from sealtrail.evidence.statements import ATTEST, RawStatement
+from sealtrail.evidence.statements import ATTEST, SERVICE, RawStatement, withdrawn_kids
 from sealtrail.evidence.timeline import Bound, Timeline
 from sealtrail.evidence.trust import Asked
 from sealtrail.model import (
@@ -38,6 +38,7 @@ class Material:
     freshness: Freshness
     nonces: Mapping[bytes, Asked]
     raw: bytes
+    known: Sequence[RawStatement] = ()  # statements of the trust store that hold
 
 
 def tell(material: Material) -> VerifiedEvidence:
@@ -45,7 +46,9 @@ def tell(material: Material) -> VerifiedEvidence:
     timeline = _timeline(material)
     events = _events(material.payloads, timeline)
     statements = [one for one, _ in material.statements]
-    custody = CustodyJudge(material.certificate.tid, material.hashes, persons_of(statements))
+    known = [*statements, *material.known]
+    withdrawn = withdrawn_kids([one for one in known if one.type == SERVICE])
+    custody = CustodyJudge(material.certificate.tid, material.hashes, persons_of(known), withdrawn)
     readings = _readings(material.payloads, timeline)
     records = _records(material, timeline)
     return VerifiedEvidence(

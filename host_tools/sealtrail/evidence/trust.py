@@ -4,6 +4,7 @@
 One JSON file a tag, trust/TID.json, replaced as a whole; two commands at once take turns.
 A nonce is durable before it is asked for: an answer to a forgotten number proves nothing.
 Freshness (R21) and the bounds of a tag's clock after a loss of power rest on this file.
+Beside it lie the statements this computer knows: revocations (R20), and who is who.
 """
 
 import json
@@ -16,8 +17,10 @@ from sealtrail import atomic
 from sealtrail.errors import StorageError, UsageError
 from sealtrail.evidence.certificate import FleetKey
 from sealtrail.evidence.cose import VerifyingKey
+from sealtrail.evidence.statements import PERSON, REVOCATION, SERVICE
 from sealtrail.home import Home
 from sealtrail.keys.fleet import read_lines
+from sealtrail.keys.shelf import Shelf
 
 NONCE_SIZE = 16
 # The oldest go first. More would only matter to somebody who never verifies.
@@ -68,6 +71,13 @@ class TrustStore:
         """The highest head seen, None for a tag never seen before."""
         row = self._load(tid).get("head")
         return None if row is None else KnownHead(row[0], bytes.fromhex(row[1]))
+
+    def statements(self, tid: bytes) -> list[bytes]:
+        """Service certificates, persons, and the revocations of the tag, in this order."""
+        shelf = Shelf(self._home)
+        named = [*shelf.all(SERVICE), *shelf.all(PERSON)]
+        revoked = [one for one in shelf.all(REVOCATION) if one.octets(1) == tid]
+        return [one.raw for one in (*named, *revoked)]
 
     def new_nonce(self, tid: bytes, now_ms: int) -> bytes:
         """A fresh nonce for the tag, durable when this returns."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sealtrail.errors import UnreadableEvidence, VerifyError
+from sealtrail.errors import StorageError, UnreadableEvidence, VerifyError
 from sealtrail.evidence import cbor_strict
 from sealtrail.evidence.certificate import FleetKey, is_certificate, judge_certificate
 from sealtrail.evidence.chain import ChainJudge
@@ -18,9 +18,12 @@ from sealtrail.evidence.payload import Payload, read_payload
 from sealtrail.evidence.refusal import Refusal
 from sealtrail.evidence.statements import (
     ATTEST,
+    PERSON,
     REVOCATION,
+    SERVICE,
     RawStatement,
     StatementJudge,
+    read_statement,
     statement_type,
 )
 from sealtrail.evidence.story import Material, tell
@@ -41,6 +44,8 @@ class Trust(Protocol):
 
     def known_head(self, tid: bytes) -> KnownHead | None: ...
 
+    def statements(self, tid: bytes) -> Sequence[bytes]: ...
+
 
 @dataclass(slots=True)
 class Judged:
@@ -60,7 +65,9 @@ def verify_evidence(raw: bytes, trust: Trust) -> VerifiedEvidence:
     Raises VerifyError at the first rule that does not hold, UnreadableEvidence where the
     file is empty or ends inside an item.
     """
-    judged = judge(raw, trust.fleet_keys())
+    fleet = trust.fleet_keys()
+    judged = judge(raw, fleet)
+    stored = _judge_stored(trust.statements(judged.certificate.tid), judged, fleet)
     nonces = trust.nonces(judged.certificate.tid)
     known = trust.known_head(judged.certificate.tid)
     freshness = _judge_freshness(judged, nonces, known)
@@ -74,6 +81,7 @@ def verify_evidence(raw: bytes, trust: Trust) -> VerifiedEvidence:
             freshness=freshness,
             nonces=nonces,
             raw=raw,
+            known=stored,
         )
     )
 
@@ -192,10 +200,49 @@ def item_end(raw: bytes, offset: int, index: int) -> int:
 def _judge_revocations(judged: Judged) -> None:
     """R20: nothing beyond the last trusted record, whatever time it claims."""
     for (statement, _), index in zip(judged.statements, judged.statement_indexes, strict=True):
-        if statement.type == REVOCATION and statement.number(2) < judged.chain.count - 1:
-            seq = statement.number(2) + 1
-            detail = f"item {index} revokes all after record {seq - 1}"
-            raise VerifyError("R20", "record beyond the revocation", seq + 1, seq, detail)
+        if statement.type == REVOCATION:
+            _judge_revocation(statement, judged.chain.count, f"item {index}")
+
+
+def _judge_stored(
+    items: Sequence[bytes], judged: Judged, fleet: Sequence[FleetKey]
+) -> list[RawStatement]:
+    """What the trust store holds beside the file: revocations (R20), and who is who.
+
+    A revocation that does not hold stops the work: to pass over it would let the thief
+    through. A person or service key of another fleet only names nobody.
+    """
+    held: list[RawStatement] = []
+    judge_of_stored = StatementJudge(judged.certificate.tid, judged.chain, fleet)
+    for item in items:
+        try:
+            statement, _ = judge_of_stored.take(item)
+        except Refusal as refusal:
+            if statement_type(item) in (SERVICE, PERSON):
+                continue
+            raise _stored_refused(refusal, item) from None
+        held.append(statement)
+        if statement.type == REVOCATION:
+            _judge_revocation(statement, judged.chain.count, "the trust store")
+    return held
+
+
+def _stored_refused(refusal: Refusal, item: bytes) -> StorageError | VerifyError:
+    detail = f"revocation in the trust store: {refusal.detail or refusal.reason}"
+    if refusal.rule == "R19":
+        seq = read_statement(item).number(2)
+        return VerifyError(refusal.rule, refusal.reason, seq + 1, seq, detail)
+    return StorageError(
+        f"this computer's revocation of the tag does not hold ({refusal.rule})",
+        "Check that fleet.pub is the newest; take the revocation in again.",
+    )
+
+
+def _judge_revocation(statement: RawStatement, count: int, source: str) -> None:
+    if statement.number(2) < count - 1:
+        seq = statement.number(2) + 1
+        detail = f"{source} revokes all after record {seq - 1}"
+        raise VerifyError("R20", "record beyond the revocation", seq + 1, seq, detail)
 
 
 def _judge_freshness(

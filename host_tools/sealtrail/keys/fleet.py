@@ -2,8 +2,9 @@
 """The fleet key: what every certificate hangs on, and the one line that is shared.
 
 `fleet init` makes two keys. The fleet key signs tag certificates. Its successor signs
-nothing yet: tags keep only its hash, so whoever steals the fleet key cannot name the next
-one (docs/access-protocol.md, K6). Keep the two sealed files in two safes.
+nothing yet: tags keep only its hash, so whoever steals the fleet key cannot name the
+next one (docs/access-protocol.md, K6). Keep the two sealed files in two safes:
+only `fleet rotate` needs the second; the hash that new tags are told stays here.
 
 fleet.pub, one line a key: `ed25519 BASE64 NOT_BEFORE NOT_AFTER NAME`, ISO dates.
 """
@@ -19,15 +20,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sealtrail import atomic
 from sealtrail.clock import Clock
-from sealtrail.errors import AccessRefused, UsageError
+from sealtrail.errors import AccessRefused, StorageError, UsageError
 from sealtrail.home import Home
+from sealtrail.keys import redo
 from sealtrail.keys.secrets import Vault
 
 YEARS_DEFAULT = 10
 _YEARS_MAX = 30
 _NAME_SIZE_MAX = 64
 _FILE_SIZE_MAX = 65_536
-_KEY_LABEL, _NEXT_LABEL = "fleet key", "next fleet key"
+KEY_LABEL, NEXT_LABEL = "fleet key", "next fleet key"
+NEXT_HASH_LABEL = "next fleet key hash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,44 +70,75 @@ def init(home: Home, vault: Vault, clock: Clock, name: str, years: int) -> Fleet
     cut goes on with the keys that are there. Raises UsageError when there is a fleet.
     """
     checked = _checked_name(name)
-    if not 1 <= years <= _YEARS_MAX:
-        raise UsageError(f"--years {years}: a fleet key lives 1 to {_YEARS_MAX} years")
+    checked_years(years)
     with home.lock("fleet"):
         if home.fleet_pub.exists():
             raise UsageError(
                 f"{home.fleet_pub}: this home has a fleet",
                 "Use another --home for another fleet; `fleet show` shows this one.",
             )
-        _load_or_make(vault, home.next_fleet_key, _NEXT_LABEL)
-        key = _load_or_make(vault, home.fleet_key, _KEY_LABEL)
-        today = datetime.fromtimestamp(clock.now_ms() / 1000, UTC).date()
+        following = _load_or_make(vault, home.next_fleet_key, NEXT_LABEL)
+        digest = hashlib.sha256(following.public_key().public_bytes_raw()).digest()
+        vault.write(home.next_fleet_hash, digest, NEXT_HASH_LABEL)
+        key = _load_or_make(vault, home.fleet_key, KEY_LABEL)
         public = key.public_key().public_bytes_raw()
-        line = FleetLine(public, today, _years_later(today, years), checked)
+        day = today(clock)
+        line = FleetLine(public, day, years_later(day, years), checked)
         atomic.write_text(home.fleet_pub, line.text() + "\n", mode=0o644)
     return line
 
 
 def load(home: Home, vault: Vault) -> Fleet:
-    """Opens the fleet for signing. Raises AccessRefused when this home has none."""
-    if not home.fleet_pub.exists():
+    """Opens the fleet for signing; completes a rotation that was interrupted.
+
+    Raises AccessRefused when this home has none.
+    """
+    require(home)
+    if redo.is_open(home):
+        with home.lock("fleet"):
+            redo.finish(home, vault)
+    return opened_line(home, vault)
+
+
+def load_in_force(home: Home, vault: Vault, clock: Clock) -> Fleet:
+    """`load`, for what verifiers will hold against the key's days (R6, R18)."""
+    opened, day = load(home, vault), today(clock)
+    if not opened.line.not_before <= day <= opened.line.not_after:
+        raise AccessRefused(
+            f"the fleet key may sign from {opened.line.not_before} to"
+            f" {opened.line.not_after}, and today is {day}",
+            "`sealtrail fleet rotate` puts its successor in force; or check the date.",
+        )
+    return opened
+
+
+def require(home: Home) -> None:
+    """Raises AccessRefused where there is no fleet; asks for nothing."""
+    if not home.fleet_pub.exists() or not (home.fleet_key.exists() or redo.is_open(home)):
         raise AccessRefused(
             f"{home.root}: no fleet key here", "`sealtrail fleet init NAME` makes one."
         )
-    key = _opened(vault, home.fleet_key, _KEY_LABEL)
-    following = _opened(vault, home.next_fleet_key, _NEXT_LABEL).public_key().public_bytes_raw()
+
+
+def opened_line(home: Home, vault: Vault) -> Fleet:
+    """The fleet as its files are. For who holds its lock; others use `load`."""
+    key = opened_key(vault, home.fleet_key, KEY_LABEL)
+    following_hash = _next_key_hash(home, vault)
     public = key.public_key().public_bytes_raw()
     for line in read_lines(home.fleet_pub):
         if line.key == public:
-            return Fleet(line, key, hashlib.sha256(following).digest())
+            return Fleet(line, key, following_hash)
     raise AccessRefused(
         f"{home.fleet_pub}: does not hold the public half of {home.fleet_key.name}",
         "Restore both files from the same back-up.",
     )
 
 
-def next_key_hash(home: Home, vault: Vault) -> bytes:
+def _next_key_hash(home: Home, vault: Vault) -> bytes:
     """SHA-256 of the successor's public key, which tags hold."""
-    following = _opened(vault, home.next_fleet_key, _NEXT_LABEL)
+    if home.next_fleet_hash.exists():
+        return vault.read(home.next_fleet_hash, NEXT_HASH_LABEL)
+    following = opened_key(vault, home.next_fleet_key, NEXT_LABEL)  # of an older version
     return hashlib.sha256(following.public_key().public_bytes_raw()).digest()
 
 
@@ -156,21 +190,38 @@ def _checked_name(name: str) -> str:
     return text
 
 
-def _years_later(today: date, years: int) -> date:
+def checked_years(years: int) -> int:
+    """*years* if a fleet key may live so long. Raises UsageError."""
+    if not 1 <= years <= _YEARS_MAX:
+        raise UsageError(f"--years {years}: a fleet key lives 1 to {_YEARS_MAX} years")
+    return years
+
+
+def today(clock: Clock) -> date:
+    """The day in UTC, as it stands in fleet.pub."""
+    return datetime.fromtimestamp(clock.now_ms() / 1000, UTC).date()
+
+
+def years_later(day: date, years: int) -> date:
+    """The same day *years* later."""
     try:
-        return today.replace(year=today.year + years)
+        return day.replace(year=day.year + years)
     except ValueError:  # 29 February
-        return today.replace(year=today.year + years, day=28)
+        return day.replace(year=day.year + years, day=28)
 
 
 def _load_or_make(vault: Vault, path: Path, label: str) -> Ed25519PrivateKey:
     # A power cut between the two keys leaves one of them: it is as good as a new one.
     if path.exists():
-        return _opened(vault, path, label)
+        return opened_key(vault, path, label)
     key = Ed25519PrivateKey.generate()
     vault.write(path, key.private_bytes_raw(), label)
     return key
 
 
-def _opened(vault: Vault, path: Path, label: str) -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.from_private_bytes(vault.read(path, label))
+def opened_key(vault: Vault, path: Path, label: str) -> Ed25519PrivateKey:
+    """The Ed25519 key sealed in *path*. Raises AccessRefused."""
+    seed = vault.read(path, label)
+    if len(seed) != 32:
+        raise StorageError(f"{path}: holds no key", "Restore it from a back-up.")
+    return Ed25519PrivateKey.from_private_bytes(seed)
