@@ -41,7 +41,7 @@ class Bounds(NamedTuple):
                 f"  low column + 608 x carried high column + carry: {self.fold_max};",
                 f"  a column of a square, weight 1: {self.square_max};",
                 f"  a sum that is carried, weight {SUM_WEIGHT_MAX}: {self.sum_max};",
-                "  sub adds 64 p, limb by limb, first: limbs 15168, 16382, ... >= any of weight 1.",
+                "  sub adds 64 p, limb by limb: limbs 15168, 16382, ... >= any of weight 1.",
             ]
         )
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Source of the field VM's programs (point addition, doubling, inversion) and their assembler.
+"""Source of the field VM's programs (point addition, doubling, decoding) and their assembler.
 
 Curve -x**2 + y**2 = 1 + d x**2 y**2 in extended coordinates (X : Y : Z : T), T = X Y / Z, after
 Hisil, Wong, Carter and Dawson (2008), section 3. The operand of an addition lies in the slots
@@ -34,7 +34,7 @@ _DOUBLE = (
     "sqr a X 1; sqr b Y 1; sqr c Z 1; add e X X; mul e e Y; add h b a; subc g b a; "
     "add c c c; subc f c g; mul X e f; mul Y h g; mul Z f g"
 )
-# Z**(2**250 - 1) into d; leaves Z**11 in c and Z**9 in b (the usual chain).
+# Z**(2**250 - 1) into d (the usual chain).
 _POWER_250 = (
     "sqr a Z 1; sqr b a 2; mul b b Z; mul c a b; sqr d c 1; mul d d b; sqr e d 5; mul d e d; "
     "sqr e d 10; mul e e d; sqr h e 20; mul e h e; sqr e e 10; mul d e d; sqr e d 50; "
@@ -74,8 +74,8 @@ PROGRAMS = {
     "DOUBLE": ("Doubles the point.", f"{_DOUBLE}; mul T e h"),
     "DOUBLE_NO_T": ("The same where another doubling follows.", _DOUBLE),
     "TO_AFFINE": (
-        "x into X and y into Y: Z**(p - 2) = Z**(2**255 - 21), then two products.",
-        f"{_POWER_250}; sqr d d 5; mul f d c; mul X X f; mul Y Y f",
+        "x into X and y into Y: Z holds 1 / Z, from inverse.py.",
+        "mul X X Z; mul Y Y Z",
     ),
     "CURVE_RATIO": (
         "y in NY: u = y**2 - 1, v = d y**2 + 1, v3 = v**3, Z = u v**7.",

@@ -99,7 +99,7 @@ def test_a_program_that_breaks_the_weights_is_not_assembled(
 def test_python_and_programs_name_the_same_slots() -> None:
     slots = _names_of(PACKAGE / "slots.py")
     pairs = {
-        "X": "X", "Y": "Y", "Z": "Z", "ROOT_MINUS": "a", "ROOT_PLUS": "b", "OPERAND": "ypx",
+        "X": "X", "Y": "Y", "Z": "Z", "WORK": "a", "ROOT_MINUS": "a", "ROOT_PLUS": "b", "OPERAND": "ypx",
         "NEGATED": "NX", "D": "D", "D2": "D2", "ONE": "ONE", "ROOT": "ROOT", "DOUBLED": "u",
         "X_ROOT": "x", "ZERO": "ZERO",
     }  # fmt: skip

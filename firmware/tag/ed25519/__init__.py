@@ -6,6 +6,7 @@ limbs      bytes <-> 13-bit limbs
 field_vm   arithmetic modulo 2**255 - 19 (generated), programs: point formulas (generated)
 scalar     arithmetic modulo the group order
 comb       multiples of the base point from the table comb.bin (generated)
+inverse    1 / z modulo p
 point      memory of the field VM, encoding and decoding of points
 sign       the interface: SigningKey, verify, public_key_of
 """

@@ -13,6 +13,7 @@ import micropython
 from . import programs, slots
 from .constants import D2, ROOT_OF_MINUS_1, SMALL_ORDER_YS, D
 from .field_vm import run_program
+from .inverse import invert
 from .limbs import bytes_from_limbs, limbs_from_bytes, make_canonical
 from .slots import SCRATCH_WORDS, SLOT_COUNT, WORDS
 
@@ -36,6 +37,8 @@ class Point:
         view = memoryview(self.memory)
         self._x = view[slots.X * WORDS : (slots.X + 1) * WORDS]
         self._y = view[slots.Y * WORDS : (slots.Y + 1) * WORDS]
+        self._z = view[slots.Z * WORDS : (slots.Z + 1) * WORDS]
+        self._work = view[slots.WORK * WORDS : (slots.WORK + 4) * WORDS]
 
     def run(self, program: bytes):
         """Runs a program of programs.py."""
@@ -63,6 +66,9 @@ class Point:
 
     def encode(self, out):
         """Writes the point as 32 bytes: y, and the lowest bit of x in the highest bit."""
+        make_canonical(self._z)
+        invert(0, self._work, self._z)
+        make_canonical(self._z)
         self.run(programs.TO_AFFINE)
         make_canonical(self._x)
         make_canonical(self._y)

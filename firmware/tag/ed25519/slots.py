@@ -10,6 +10,7 @@ SCRATCH_WORDS = const(120)  # beside the memory
 X = const(0)
 Y = const(1)
 Z = const(2)
+WORK = const(4)  # four slots for an inversion, the temporaries of additions
 ROOT_MINUS = const(4)  # v x**2 - u and v x**2 + u, left by ROOT_CANDIDATE
 ROOT_PLUS = const(5)
 OPERAND = const(12)  # y + x, y - x, 2 d x y, 2 z: what an addition adds
