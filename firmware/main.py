@@ -5,12 +5,14 @@ import asyncio
 
 from tag import app
 from tag.board import BoardError
-from tag.ringlog import RingError
+from tag.flashregion import RingError, fault_text
 
 try:
     asyncio.run(app.main())
 except app.NotEnrolled as e:
     print("sealtrail: not provisioned,", e)
-except (BoardError, RingError) as e:
-    # The serial dock stays reachable: it reads what can be read, and formats when asked.
+except BoardError as e:
     print("sealtrail: cannot run,", e)
+except RingError as e:
+    # The serial dock stays reachable and says the same; nothing was written.
+    print("sealtrail: cannot run,", fault_text(e))

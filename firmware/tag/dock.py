@@ -14,7 +14,9 @@ from micropython import const
 from sealwire import cbor, profile, record
 
 from . import statestore, version
+from .board import BoardError
 from .clock import SRC_SERIAL, ClockContradiction
+from .flashregion import RingError, fault_text
 
 # Operations.
 IDENTIFY = const(1)
@@ -25,6 +27,7 @@ CLOCK_SET = const(5)
 READ = const(6)
 PROFILE = const(7)
 ERASE = const(8)
+SEAL = const(15)
 
 # Answer codes.
 OK = const(0)
@@ -35,6 +38,7 @@ DEVICE_FAILED = const(4)
 BAD_CERTIFICATE = const(5)
 CONTRADICTION = const(6)
 ENROLLED = const(7)
+FLASH_UNUSABLE = const(12)  # wrong flash map, or a region that is no log of ours
 
 _READ_SIZE_MAX = const(3000)
 _MARK = "ST1"
@@ -57,6 +61,10 @@ def serve_one(request_hex: str) -> None:
         code, result = BAD_REQUEST, repr(e)
     except OSError as e:
         code, result = DEVICE_FAILED, repr(e)
+    except BoardError as e:
+        code, result = FLASH_UNUSABLE, str(e)
+    except RingError as e:
+        code, result = FLASH_UNUSABLE, fault_text(e)
     answer = {0: code} if result is None else {0: code, 1: result}
     print(_MARK, hexlify(cbor.encode(answer)).decode())
 
@@ -88,6 +96,7 @@ class Dock:
             READ: self._read,
             PROFILE: self._set_profile,
             ERASE: self._erase,
+            SEAL: self._seal,
         }
 
     def serve(self, op: int, args: dict):
@@ -107,7 +116,10 @@ class Dock:
             4: 1 if certificate else 0,
             5: self._storage.records.head_seq,
             6: self._storage.records.acknowledged,
+            11: self._storage.journal.unsealed_count,
         }
+        if self._storage.records.head_seq >= 0:
+            result[10] = self._storage.records.head_hash
         if certificate:
             result[7] = hashlib.sha256(certificate).digest()[:8]
         return result
@@ -124,7 +136,8 @@ class Dock:
             raise DockError(NOT_ENROLLED, "no certificate")
         records = []
         size = 0
-        seq = args[1]
+        # The oldest may be overwritten: they were receipted.
+        first = seq = max(args[1], self._storage.records.first_seq)
         size_max = min(args[2], _READ_SIZE_MAX)
         while seq <= self._storage.records.head_seq:
             one = self._storage.records.read(seq)
@@ -133,7 +146,23 @@ class Dock:
             records.append(one)
             size += len(one)
             seq += 1
-        return {1: records, 2: self._storage.records.head_seq, 3: certificate}
+        return {1: records, 2: self._storage.records.head_seq, 3: certificate, 4: first}
+
+    def _seal(self, args):
+        """Makes a boot of this session: what the journal holds becomes records.
+
+        A cut inside is a cut during a boot.
+        """
+        from . import app
+
+        if self._storage.journal.unsealed_count:
+            try:
+                tag = app.App(self._board, self._storage, self._clock, self._entropy)
+            except app.NotEnrolled as e:
+                raise DockError(NOT_ENROLLED, str(e))
+            tag.begin()
+            tag.recorder.seal_open_block()
+        return {1: self._storage.journal.unsealed_count}
 
     # ---- enrolment
 
@@ -215,7 +244,13 @@ class Dock:
 
     def _refuse_if_unreceipted(self):
         records = self._storage.records
-        enrolled = self._storage.state.get(statestore.CERTIFICATE) is not None
-        if enrolled and records.head_seq > records.acknowledged:
+        if self._storage.state.get(statestore.CERTIFICATE) is None:
+            return
+        unsealed_count = self._storage.journal.unsealed_count
+        if unsealed_count:
+            raise DockError(
+                UNRECEIPTED, "%d readings and events are in no record" % unsealed_count
+            )
+        if records.head_seq > records.acknowledged:
             count = records.head_seq - records.acknowledged
             raise DockError(UNRECEIPTED, "%d records are in no archive" % count)

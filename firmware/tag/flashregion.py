@@ -22,6 +22,27 @@ class RingError(Exception):
     """The flash region must not be used; args are (reason, detail). Nothing was written."""
 
 
+_FAULTS = {
+    "encrypted": "the partition is encrypted; the log needs one without that flag",
+    "block size": "the flash has sectors of %s B, not 4096",
+    "too small": "the partition has only %s sectors",
+    "foreign": "the partition holds something that is no log",
+    "geometry": "the log was %s, the partition has another size now",
+    "mixed logs": "sector %s belongs to another log",
+    "pair": "journal and record log do not belong together (%s)",
+    "corrupt": "entry %s is damaged",
+}
+
+
+def fault_text(error) -> str:
+    """A RingError in words for a person: where, if it is known, and what."""
+    reason, detail = error.args[:2]
+    text = _FAULTS.get(reason, str(reason) + " %s")
+    if "%s" in text:
+        text = text % detail
+    return "%s: %s" % (error.args[2], text) if len(error.args) > 2 else text
+
+
 class FlashRegion:
     """*sector_count* sectors of *device* from *first_sector* on, numbered from 0."""
 

@@ -9,6 +9,7 @@ log   sector 0..15  journal                        (Journal)
 
 from micropython import const
 
+from .flashregion import RingError
 from .journal import Journal
 from .keyslots import KeySlots
 from .recordlog import RecordLog
@@ -51,8 +52,16 @@ class Storage:
 
     def open(self) -> None:
         """Recovers every store; idempotent. Raises RingError on a device it must not use."""
-        for ring in (self._state_ring, self._journal_ring, self._record_ring):
-            ring.open()
+        for name, ring in (
+            ("keys, state", self._state_ring),
+            ("log, journal", self._journal_ring),
+            ("log, records", self._record_ring),
+        ):
+            try:
+                ring.open()
+            except RingError as e:
+                # Which region it is decides what its owner has to do.
+                raise RingError(e.args[0], e.args[1], name)
         self.state.open()
         self.journal.open()
         self.records.open()
