@@ -15,6 +15,7 @@ _ADC_FULL_SCALE = const(65535)
 _ADC_REFERENCE_MV = const(3300)
 _SPI_MODE_POLARITY = const(0)
 _SPI_MODE_PHASE = const(1)
+_WAKE_HZ_MAX = const(100_000)  # a zero byte then holds SDA low for the 60 us that wake it
 
 
 class BoardError(Exception):
@@ -73,6 +74,17 @@ class Board:
         pin = self._machine.Pin
         pull = pin.PULL_UP if spec.get("pull") == "up" else None
         return Lid(pin(spec["pin"], pin.IN, pull), spec["open_level"])
+
+    def secure_element(self):
+        """The ATECC608, None where the board has none. Touches no bus. Raises BoardError."""
+        spec = self._spec.get("secure_element")
+        if spec is None:
+            return None
+        if self._spec["buses"][spec["bus"]]["frequency_hz"] > _WAKE_HZ_MAX:
+            raise BoardError("bus %s is too fast to wake the secure element" % spec["bus"])
+        from .drivers.atecc608 import ATECC608
+
+        return ATECC608(self._bus(spec["bus"]), spec["address"])
 
     def set_led(self, on: bool) -> None:
         """Switches the status LED."""
