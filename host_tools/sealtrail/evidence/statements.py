@@ -189,7 +189,7 @@ class StatementJudge:
             _must_hold(VerifyingKey(statement.octets(1)), statement)
             return "the new fleet key"
         if statement.type in (SERVICE, REVOCATION):
-            return self._judge_fleet(statement)
+            return judge_fleet(statement, self._fleet)
         return self._judge_service(statement)
 
     def _judge_attestation(self, statement: RawStatement) -> str:
@@ -201,16 +201,6 @@ class StatementJudge:
                 raise Refusal("R18", "statement signature wrong", "algorithm")
             _must_hold(key, statement)
         return "the tag"
-
-    def _judge_fleet(self, statement: RawStatement) -> str:
-        signers = [one for one in self._fleet if one.key.holds(statement.envelope)]
-        if not signers:
-            raise Refusal("R18", "statement signature wrong", "no key of fleet.pub signed it")
-        at_s = statement.number(2) if statement.type == SERVICE else statement.number(4) // 1000
-        for one in signers:
-            if one.is_in_force(at_s):
-                return one.name
-        raise Refusal("R18", "fleet key not in force", signers[0].name)
 
     def _judge_service(self, statement: RawStatement) -> str:
         found = self._services.get(statement.kid or b"", [])
@@ -244,6 +234,18 @@ class StatementJudge:
 def _must_hold(key: VerifyingKey, statement: RawStatement) -> None:
     if not key.holds(statement.envelope):
         raise Refusal("R18", "statement signature wrong", f"type {statement.type}")
+
+
+def judge_fleet(statement: RawStatement, fleet: Sequence[FleetKey]) -> str:
+    """R18 for what the fleet key signs, 19 and 24; returns the key's name. Raises Refusal."""
+    signers = [one for one in fleet if one.key.holds(statement.envelope)]
+    if not signers:
+        raise Refusal("R18", "statement signature wrong", "no key of fleet.pub signed it")
+    at_s = statement.number(2) if statement.type == SERVICE else statement.number(4) // 1000
+    for one in signers:
+        if one.is_in_force(at_s):
+            return one.name
+    raise Refusal("R18", "fleet key not in force", signers[0].name)
 
 
 def service_kid(statement: RawStatement) -> bytes:

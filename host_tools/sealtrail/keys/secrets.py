@@ -34,10 +34,10 @@ from sealtrail.home import Home
 PASSPHRASE_VARIABLE = "SEALTRAIL_PASSPHRASE_FILE"
 PASSPHRASE_SIZE_MIN = 8
 _PASSPHRASE_SIZE_MAX = 1024
-_MAGIC = b"SEALTRAIL-SECRET 1\n"
+MAGIC = b"SEALTRAIL-SECRET 1\n"
 _LOG_N, _R, _P = 15, 8, 1  # 32 MiB and about 0.1 s for every guess
 _SALT_SIZE, _NONCE_SIZE, _TAG_SIZE = 16, 12, 16
-_COST_SIZE = len(_MAGIC) + 3
+_COST_SIZE = len(MAGIC) + 3
 _HEADER_SIZE = _COST_SIZE + 2 * _SALT_SIZE + _NONCE_SIZE
 _FILE_SIZE_MAX = 65_536
 _CHECK_TEXT = b"sealtrail passphrase"
@@ -46,9 +46,16 @@ _CHECK_TEXT = b"sealtrail passphrase"
 class Vault:
     """Seals and opens the secret files of one home; asks for the passphrase once."""
 
-    def __init__(self, home: Home, ask: Callable[[str], str] | None = None) -> None:
+    def __init__(
+        self,
+        home: Home,
+        ask: Callable[[str], str] | None = None,
+        passphrase: bytes | None = None,
+    ) -> None:
+        """*passphrase*: what a new home is sealed with, when nobody is to be asked."""
         self._home = home
-        self._ask = ask or _prompt
+        self._ask = ask or prompt
+        self._given = passphrase
         self._passphrase: bytes | None = None
 
     def write(self, path: Path, secret: bytes, label: str) -> None:
@@ -77,17 +84,9 @@ class Vault:
         return self._passphrase
 
     def _obtain(self, is_new: bool) -> bytes:
-        source = os.environ.get(PASSPHRASE_VARIABLE, "").strip()
-        passphrase = _passphrase_from(source) if source else self._from_prompt(is_new)
-        if is_new and len(passphrase) < PASSPHRASE_SIZE_MIN:
-            raise UsageError(f"the passphrase is shorter than {PASSPHRASE_SIZE_MIN} characters")
-        return passphrase
-
-    def _from_prompt(self, is_new: bool) -> bytes:
-        first = self._ask("New passphrase: " if is_new else "Passphrase: ")
-        if is_new and self._ask("Once more: ") != first:
-            raise UsageError("the two passphrases differ", "Repeat the command.")
-        return first.encode()
+        if self._given is not None:
+            return self._given
+        return obtain(PASSPHRASE_VARIABLE, "passphrase", self._ask, is_new)
 
     def _note_first_use(self, passphrase: bytes) -> None:
         path = self._home.passphrase_check
@@ -99,6 +98,24 @@ class Vault:
         unseal(_read_file(path), passphrase, "check", str(path))
 
 
+def obtain(variable: str, what: str, ask: Callable[[str], str], is_new: bool) -> bytes:
+    """The passphrase from where *variable* points, else asked for; a new one twice.
+
+    Raises UsageError for a new one that is short or typed differently, AccessRefused
+    where there is none.
+    """
+    source = os.environ.get(variable, "").strip()
+    if source:
+        passphrase = _passphrase_from(source, variable)
+    else:
+        passphrase = ask(f"New {what}: " if is_new else f"{what.capitalize()}: ").encode()
+        if is_new and ask("Once more: ").encode() != passphrase:
+            raise UsageError("the two passphrases differ", "Repeat the command.")
+    if is_new and len(passphrase) < PASSPHRASE_SIZE_MIN:
+        raise UsageError(f"the passphrase is shorter than {PASSPHRASE_SIZE_MIN} characters")
+    return passphrase
+
+
 def seal(secret: bytes, passphrase: bytes, label: str, salt: bytes | None = None) -> bytes:
     """The sealed form of *secret*; file salt and nonce are new every time.
 
@@ -106,7 +123,7 @@ def seal(secret: bytes, passphrase: bytes, label: str, salt: bytes | None = None
     """
     home_salt = salt or secrets.token_bytes(_SALT_SIZE)
     fresh = secrets.token_bytes(_SALT_SIZE + _NONCE_SIZE)
-    header = _MAGIC + bytes((_LOG_N, _R, _P)) + home_salt + fresh
+    header = MAGIC + bytes((_LOG_N, _R, _P)) + home_salt + fresh
     box = ChaCha20Poly1305(_file_key(passphrase, header))
     return header + box.encrypt(header[-_NONCE_SIZE:], secret, header + label.encode())
 
@@ -128,8 +145,8 @@ def unseal(sealed: bytes, passphrase: bytes, label: str, where: str) -> bytes:
 
 
 def _check_header(header: bytes, size: int, where: str) -> None:
-    parameters = tuple(header[len(_MAGIC) : _COST_SIZE])
-    is_whole = header.startswith(_MAGIC) and size >= _HEADER_SIZE + _TAG_SIZE
+    parameters = tuple(header[len(MAGIC) : _COST_SIZE])
+    is_whole = header.startswith(MAGIC) and size >= _HEADER_SIZE + _TAG_SIZE
     # Costs come from the file, so bound them: 2^20 and r = 8 is a gigabyte.
     if is_whole and 15 <= parameters[0] <= 20 and parameters[1:] == (_R, _P):
         return
@@ -140,7 +157,7 @@ def _check_header(header: bytes, size: int, where: str) -> None:
 
 def _file_key(passphrase: bytes, header: bytes) -> bytes:
     salts = header[_COST_SIZE:-_NONCE_SIZE]
-    master = _stretch(passphrase, header[len(_MAGIC)], salts[:_SALT_SIZE])
+    master = _stretch(passphrase, header[len(MAGIC)], salts[:_SALT_SIZE])
     return hmac.digest(master, salts[_SALT_SIZE:], "sha256")
 
 
@@ -159,7 +176,7 @@ def _read_file(path: Path) -> bytes:
         raise StorageError(f"{path}: cannot read: {problem.strerror}") from problem
 
 
-def _passphrase_from(source: str) -> bytes:
+def _passphrase_from(source: str, variable: str) -> bytes:
     """The first line of a file or of an open descriptor (`fd:3`)."""
     try:
         opened = int(source[3:]) if source.startswith("fd:") else source
@@ -168,15 +185,16 @@ def _passphrase_from(source: str) -> bytes:
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
         raise AccessRefused(
-            f"{PASSPHRASE_VARIABLE}={source}: cannot read: {reason}",
+            f"{variable}={source}: cannot read: {reason}",
             "Name a file whose first line is the passphrase.",
         ) from None
     if not text:
-        raise AccessRefused(f"{PASSPHRASE_VARIABLE}={source}: the first line is empty")
+        raise AccessRefused(f"{variable}={source}: the first line is empty")
     return text
 
 
-def _prompt(text: str) -> str:
+def prompt(text: str) -> str:
+    """Asks whoever sits at the terminal, unseen. Raises AccessRefused where nobody does."""
     if not sys.stdin.isatty():
         raise AccessRefused(
             "the keys are sealed and there is nobody to ask for the passphrase",

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sealtrail.clock import Clock
 from sealtrail.errors import UsageError, one_line
 from sealtrail.home import Home, checked_serial
+from sealtrail.keys import revocation
 from sealtrail.keys.secrets import Vault
 from sealtrail.keys.tag_folder import TagFolder
 from sealtrail.keys.wallet import ROLES, Wallet, WalletEntry
@@ -37,18 +38,29 @@ def issue(
     trip: int = 0,
     days: int = DAYS_DEFAULT,
     name: str | None = None,
+    holder: bytes | None = None,
 ) -> WalletEntry:
     """Makes a ticket for tag *serial* and puts it into this home's wallet.
 
+    *holder*: public key, 32 B, of a person who has the key already; None makes one.
     Raises UsageError for a role, trip or time that cannot be, AccessRefused when this home
-    did not provision the tag.
+    did not provision the tag or the tag is revoked.
     """
     checked_serial(serial)
     _check(role, person, trip, days)
     with home.lock(serial):
         folder = TagFolder.current(home, serial)
+        revocation.refuse_if_revoked(home, serial, folder.tid)
         entry = make(
-            folder, vault, clock, role=role, person=person, trip=trip, days=days, name=name
+            folder,
+            vault,
+            clock,
+            role=role,
+            person=person,
+            trip=trip,
+            days=days,
+            name=name,
+            holder=holder,
         )
         Wallet(home, vault).put(entry)
     return entry
@@ -64,12 +76,15 @@ def make(
     trip: int,
     days: int,
     name: str | None = None,
+    holder: bytes | None = None,
 ) -> WalletEntry:
     """A new ticket under the next number of *folder*; stored by the caller."""
     access_key = folder.access_key(vault)
     tno = folder.take_ticket_number()
-    holder = Ed25519PrivateKey.generate()
-    holder_id = hashlib.sha256(holder.public_key().public_bytes_raw()).digest()[:16]
+    made = Ed25519PrivateKey.generate() if holder is None else None
+    public = made.public_key().public_bytes_raw() if made else holder
+    assert public is not None
+    holder_id = hashlib.sha256(public).digest()[:16]
     now_s = clock.now_ms() // 1000
     number = ROLES[role]
     terms = access.Ticket(
@@ -94,7 +109,7 @@ def make(
         ticket=packed,
         ticket_key=access.ticket_key(access_key, packed),
         visit_key=access.visit_key(access_key, 0),
-        holder_seed=holder.private_bytes_raw(),
+        holder_seed=made.private_bytes_raw() if made else b"",
     )
 
 

@@ -3,21 +3,25 @@
 
 One sealed file per ticket (secrets.py): the ticket's bytes and key, the visit key that
 finds the tag on the air, and the holder's own Ed25519 key, which signs handovers. What is
-in a wallet opens one tag for one person; it never holds a tag's access key.
+in a wallet opens one tag for one person; it never holds a tag's access key. A ticket for a
+key that its holder made himself comes without it, and is used where that key is.
 """
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import cbor2
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sealtrail.errors import AccessRefused, StorageError, UsageError
 from sealtrail.home import Home
+from sealtrail.keys.public_key import own_key
 from sealtrail.keys.secrets import Vault
 from sealwire import access, protocol
 
-_LABEL = "ticket"
+LABEL = "ticket"
 ROLES = {
     "viewer": protocol.VIEWER,
     "courier": protocol.COURIER,
@@ -30,7 +34,10 @@ _SIZES = {"tid": 8, "ticket_key": 32, "visit_key": 32, "holder_seed": 32}
 
 @dataclass(frozen=True, slots=True)
 class WalletEntry:
-    """One ticket with its keys. *serial* and *certificate* say which tag it opens."""
+    """One ticket with its keys. *serial* and *certificate* say which tag it opens.
+
+    *holder_seed*: 32 bytes, or none where only the holder has his key.
+    """
 
     name: str
     serial: str
@@ -49,6 +56,16 @@ class WalletEntry:
             return access.parse_ticket(self.ticket)
         except access.FormError as problem:
             raise StorageError(f"ticket {self.name}: {problem.args[0]}") from None
+
+    @property
+    def holder_key(self) -> Ed25519PrivateKey:
+        """The key that signs handovers. Raises AccessRefused where it is not here."""
+        if not self.holder_seed:
+            raise AccessRefused(
+                f"ticket {self.name}: its holder's key is not on this computer",
+                "Use it where the key is, or have a ticket issued without --holder.",
+            )
+        return Ed25519PrivateKey.from_private_bytes(self.holder_seed)
 
     @property
     def role(self) -> str:
@@ -72,7 +89,7 @@ class Wallet:
         path = self._home.ticket(entry.name)
         if path.exists():
             raise UsageError(f"{path}: there is a ticket of that name", "Choose another --as.")
-        self._vault.write(path, _packed(entry), _LABEL)
+        self._vault.write(path, _packed(entry), LABEL)
         return path
 
     def get(self, name: str) -> WalletEntry:
@@ -82,7 +99,17 @@ class Wallet:
         if not path.exists():
             there = ", ".join(self.names()[:8]) or "none"
             raise AccessRefused(f"no ticket '{name[:80]}' here", f"Tickets here: {there}.")
-        return _unpacked(path.stem, self._vault.read(path, _LABEL), path)
+        entry = _unpacked(path.stem, self._vault.read(path, LABEL), path)
+        return entry if entry.holder_seed else self._with_own_key(entry)
+
+    def _with_own_key(self, entry: WalletEntry) -> WalletEntry:
+        """A ticket for this home's own person gets that person's key."""
+        if not self._home.own_key.exists():
+            return entry
+        key = own_key(self._home, self._vault)
+        digest = hashlib.sha256(key.public_key().public_bytes_raw()).digest()
+        is_ours = digest[:16] == entry.terms.holder
+        return replace(entry, holder_seed=key.private_bytes_raw()) if is_ours else entry
 
     def choose(self, name: str | None, serial: str | None) -> WalletEntry:
         """The ticket named, or the only one, or the only one for tag *serial*.
@@ -136,6 +163,7 @@ def _unpacked(name: str, raw: bytes, path: Path) -> WalletEntry:
         ) from None
     for slot, size in _SIZES.items():
         value = getattr(entry, slot)
-        if not isinstance(value, bytes) or len(value) != size:
+        is_absent = slot == "holder_seed" and value == b""
+        if not isinstance(value, bytes) or (len(value) != size and not is_absent):
             raise StorageError(f"{path}: {slot} is damaged", "Have the ticket issued again.")
     return entry

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from bleak import BleakScanner
 from bleak.exc import BleakError
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sealtrail.errors import LinkError, one_line
 from sealtrail.keys.wallet import WalletEntry
@@ -50,7 +49,7 @@ def visitor_for(entry: WalletEntry, scan_s: float) -> Visitor:
         ticket=entry.ticket,
         ticket_key=entry.ticket_key,
         visit_keys=(entry.visit_key,),
-        holder_key=Ed25519PrivateKey.from_private_bytes(entry.holder_seed),
+        holder_key=entry.holder_key,
     )
     return Visitor(ticket, BleakLink(AdvertFilter(ticket.visit_keys), scan_s))
 
