@@ -7,7 +7,7 @@ appended again, then its entries are freed. So one `put` writes at most what one
 per sector that it gains.
 
 Overwritten and deleted values stay readable in flash until their sector is reused: secrets
-go for certain only with `wipe`.
+go for certain only with `wipe` or `scrub`.
 """
 
 from micropython import const
@@ -28,9 +28,17 @@ REVOCATION = const(10)
 LOCKS = const(11)
 CLOCK = const(12)
 ALARM_SPENT = const(13)
+KEY_EPOCH = const(16)
+SERIAL = const(17)
+ENDED = const(18)  # after decommissioning: every secret is erased
+_FILLER = const(255)
 
 # What belongs to visitors of one enrolment.
 _VISITOR_KEYS = (ACCESS_KEY, TRIP, PENDING_OFFER, SESSION_NUMBER, REVOCATION, LOCKS, ALARM_SPENT)
+# What one enrolment learns besides, and the next must not inherit.
+_ENROLMENT_KEYS = (KEY_EPOCH, ENDED)
+# What stays for the host until the log is purged: the records mean nothing without it.
+_KEPT_AFTER_END = (CERTIFICATE, SERIAL)
 
 VALUE_SIZE_MAX = const(640)
 _PUT = const(1)
@@ -80,8 +88,32 @@ class StateStore:
 
     def wipe_visitors(self) -> None:
         """Deletes what belongs to the visitors of one enrolment, one key after the other."""
-        for key in _VISITOR_KEYS:
+        for key in _VISITOR_KEYS + _ENROLMENT_KEYS:
             self.delete(key)
+
+    def delete_all_but_certificate(self) -> None:
+        """Deletes what a decommissioned tag has no use for. A cut inside: call it again."""
+        for key in sorted(self._living()):
+            if key not in _KEPT_AFTER_END:
+                self.delete(key)
+
+    def scrub(self) -> None:
+        """Writes the ring once around: no deleted or overwritten value is in flash any more.
+
+        Living values survive a cut anywhere inside; then some dead ones do too: scrub again.
+        Each sector is erased once; takes about a second.
+        """
+        start = self._sector_seq()
+        # A sector holds at least one value, so this many fill every one of them.
+        for number in range(256 * self._ring.sector_count):
+            if self._sector_seq() - start >= self._ring.sector_count:
+                break
+            self.put(_FILLER, bytes((number & 255,)) * VALUE_SIZE_MAX)
+        self.delete(_FILLER)
+
+    def _sector_seq(self):
+        """Number of the sector that holds the newest entry; it counts up for ever."""
+        return self._ring.place_of(self._ring.next - 1)[1] if self._ring.next else 0
 
     def wipe(self) -> None:
         """Zeroes and erases all values, old ones too. A cut inside leaves some: wipe again."""
