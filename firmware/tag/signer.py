@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The tag's signing key behind the one interface a secure element would offer too.
+"""The tag's signing key behind the one interface a secure element offers too.
 
-Nobody else touches the private key. A chip such as the ATECC608B replaces this class by one
-with the same three names and another algorithm number.
+Nobody else touches the private key. A signer has algorithm, public_key, sign(parts) and
+wipe(); its key comes from a key store (keystore.py).
 """
 
 from .ed25519.sign import SigningKey
