@@ -8,9 +8,10 @@ The one module that knows the RTC: its seconds are used as a difference only.
 """
 
 import struct
-from binascii import crc32
 
 from micropython import const
+
+from . import rtcmemory
 
 # Where a bound came from; record-format.md, UTC source.
 SRC_NONE = 0
@@ -23,7 +24,6 @@ _DAY_MS = 86_400_000
 # C3: an unbound statement moves the lower bound at most this far while hi is unknown.
 _LOWER_JUMP_MAX_MS = 30 * _DAY_MS
 _CACHE_FORMAT = "<4sBxxxQQQ"
-_CACHE_SIZE = const(32)
 _CACHE_MAGIC = b"STC1"
 _NO_UPPER = const(0)
 
@@ -75,12 +75,10 @@ class Clock:
 
         Returns False, and changes nothing, when the memory is blank, torn or foreign.
         """
-        cache = self._rtc.memory() if self._rtc else b""
-        if len(cache) != _CACHE_SIZE + 4:
+        cache = rtcmemory.load(self._rtc, rtcmemory.CLOCK) if self._rtc else None
+        if cache is None:
             return False
-        if crc32(cache[:_CACHE_SIZE]) & 0xFFFFFFFF != struct.unpack("<I", cache[_CACHE_SIZE:])[0]:
-            return False
-        magic, _, lo_ms, hi_ms, then_ms = struct.unpack(_CACHE_FORMAT, cache[:_CACHE_SIZE])
+        magic, _, lo_ms, hi_ms, then_ms = struct.unpack(_CACHE_FORMAT, cache)
         elapsed_ms = self._rtc.now_ms() - then_ms
         if magic != _CACHE_MAGIC or elapsed_ms < 0:
             return False
@@ -133,4 +131,4 @@ class Clock:
         upper_ms = _NO_UPPER if hi_ms is None else hi_ms
         now_ms = self._rtc.now_ms()
         cache = struct.pack(_CACHE_FORMAT, _CACHE_MAGIC, 1, lo_ms, upper_ms, now_ms)
-        self._rtc.memory(cache + struct.pack("<I", crc32(cache) & 0xFFFFFFFF))
+        rtcmemory.store(self._rtc, rtcmemory.CLOCK, cache)

@@ -51,7 +51,7 @@ class RecordLog:
     def _load_head(self):
         """Reads the newest record once in a life, for both numbers that stand in it."""
         if self._head_hash is None and self.head_seq >= 0:
-            payload = self._ring.read(self.head_seq)[1]
+            payload = self._ring.read_newest()[1]
             self._journal_next = struct.unpack_from("<I", payload)[0]
             self._head_hash = hashlib.sha256(payload[_NEXT_SIZE:]).digest()
 

@@ -27,8 +27,8 @@ SLOT_COUNT = const(254)
 SMALL_SIZE_MAX = const(12)
 CRC_SIZE = const(3)
 PLACE_SIZE = const(12)
-# Kinds 1..6 belong to the user of the ring; 7 is the ring's own free mark. The first four
-# bytes of a KIND_NOTE entry are a u32 that every later sector header repeats.
+# Kinds 1..6 belong to the user of the ring; 7 is the ring's own mark: freed u32, lost u32. The
+# first four bytes of a KIND_NOTE entry are a u32 that every later sector header repeats.
 KIND_MAX = const(6)
 KIND_NOTE = const(6)
 KIND_FREE = const(7)
@@ -78,6 +78,11 @@ def parse_header(buffer) -> tuple | None:
     if magic != _MAGIC or crc != crc32(memoryview(buffer)[: HEADER_SIZE - 4]) or fields[1] == 0:
         return None
     return tuple(fields)
+
+
+def is_blank_header(buffer) -> bool:
+    """True if the place of a header reads as ones."""
+    return buffer == _BLANK_HEADER
 
 
 def is_empty_header(buffer) -> bool:

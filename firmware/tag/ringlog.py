@@ -4,7 +4,8 @@
 Promises, whatever moment the power fails at (proof table: docs/power-loss.md):
 * an entry is durable when `append` returns, whole and bit-exact, else absent;
 * entries are numbered 0, 1, 2, ... without gap; no number is ever given twice;
-* nothing that was not freed is overwritten: a full ring raises RingFull;
+* nothing that was not freed is overwritten: a full ring raises RingFull; or, if it is told to
+  overwrite, it counts what it gave up, exactly;
 * opening programs only bits that are there already: boots that append nothing burn nothing.
 
     sector j+1        sector j (active)
@@ -20,14 +21,14 @@ import struct
 
 from micropython import const
 
-from . import ringframe, ringread
+from . import ringframe, ringopen, ringread
 from .flashregion import SECTOR_SIZE, FlashRegion, RingError  # noqa: F401 (RingError: users)
-from .ringframe import HEADER_SIZE, SLOT_COUNT
-from .ringscan import Scan, Survey
-from .ringstage import FrameStage
+from .ringframe import SLOT_COUNT
+from .ringtail import Tail
 from .sectormap import SectorMap
 
 _SECTORS_MIN = const(3)
+_LOST_AT = const(4)  # in a mark, after freed
 
 
 class RingFull(Exception):
@@ -42,8 +43,9 @@ class Ring:
     *reserve_sectors*: sectors that ordinary entries of a full ring leave to urgent ones.
     *overwrites*: a full ring gives up its oldest sector, freed or not, and counts in `lost`.
     An entry never spans sectors, so up to slots_for(entry_size_max) - 1 slots at the end of a
-    sector stay unused. *slot_count*: slots of a sector, smaller in tests only. *entropy(size)*
-    gives the random log_id.
+    sector stay unused. *slot_count*: slots of a sector, smaller in tests only. *hint* keeps
+    (log_id, sector, sector_seq, first) over a reset (rtcmemory.RingHint) or is None.
+    *entropy(size)* gives the random log_id.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Ring:
         reserve_sectors: int = 0,
         overwrites: bool = False,
         slot_count: int = SLOT_COUNT,
+        hint=None,
         entropy=os.urandom,
     ):
         if sector_count < _SECTORS_MIN:
@@ -72,39 +75,37 @@ class Ring:
         self.overwrites = overwrites
         self._reserve_slots = reserve_slots
         self._reserve_sectors = reserve_sectors
+        self._hint = hint
         self._entropy = entropy
         self.is_open = False
         self.log_id = 0  # random, one per format
         self.next = 0  # index the next entry gets; moves when the entry is durable
-        self.freed = 0  # entries below may be overwritten
+        self.freed = 0  # entries below may be overwritten, or were
+        self.lost = 0  # entries overwritten that were not freed, since the format
         self.note = 0  # newest KIND_NOTE word
-        self.lost = 0  # entries overwritten unfreed since the format
-        self._map = SectorMap(sector_count)
-        self._slot = 0  # next slot to program
-        # Slots from _slot up to here may hold traces of an interrupted write: zero them first.
-        self._suspect_end = 0
-        # False while the next sector may hold a header that turns valid later.
-        self._is_next_firm = False
-        self._header = bytearray(HEADER_SIZE)
-        self._mark = bytearray(4)
-        self._stage = FrameStage(entry_size_max)
+        self._map = SectorMap(self.flash, sector_count)
+        self._tail = Tail(self.flash, self._map, slot_count, entry_size_max)
+        self._mark = bytearray(8)
         self._reader = ringread.Reader(self)
 
     # ---- recovery
 
     def open(self) -> None:
-        """Recovers the ring: one read a sector, one of the newest; at most one program.
+        """Recovers the ring: one read a sector, one of the newest; at most two programs.
 
-        Raises RingError (encrypted, block size, too small, foreign, geometry, mixed logs) and
-        then has written nothing; OSError from the device.
+        Two reads if the hint holds. Raises RingError (encrypted, block size, too small,
+        foreign, geometry, mixed logs) and then has written nothing; OSError from the device.
         """
         self.flash.check()
         self.is_open = False
-        survey = Survey(self.flash, self.sector_count)
-        if survey.newest is None:
+        hint = self._hint.load() if self._hint else None
+        found = ringopen.find(
+            self.flash, self.sector_count, self.slot_count, self.entry_size_max, hint
+        )
+        if found is None:
             self._start_blank(0)
         else:
-            self._adopt(survey)
+            self._adopt(found)
         self.is_open = True
 
     def _start_blank(self, index):
@@ -114,41 +115,36 @@ class Ring:
         self.note = self.lost = 0
         self._map.clear(index)
         self._reader.reset()
-        self._slot = self._suspect_end = self.slot_count
-        self._is_next_firm = False
+        self._tail.clear()
 
-    def _adopt(self, survey):
-        """Takes the newest sector as the active one and firms its last write."""
-        buffer = bytearray(ringframe.slot_offset(self.slot_count))
-        self.flash.read(survey.newest, 0, buffer)
-        scan = Scan(buffer, self.slot_count, self.entry_size_max)
-        self.log_id, self.note, self.lost = scan.log_id, scan.note, scan.lost
-        self._map.adopt(survey.newest, scan.sector_seq, survey.firsts)
+    def _adopt(self, found):
+        """Takes the newest sector as the active one and makes what it says firm."""
+        scan = found.scan
+        self.log_id, self.note = scan.log_id, scan.note
+        self._map.adopt(found.sector, scan.sector_seq, scan.log_id, found.firsts)
         self.next = scan.first + scan.entry_count
-        # A cut can fall between the erase of the next sector and the header that carries the
-        # free mark: what was erased had been freed.
+        # A cut can fall between the erase of the next sector and the header that would say
+        # what is gone with it. That was not freed durably, so it counts.
         self.freed = max(scan.freed, self.first)
-        self._slot = scan.end
-        self._suspect_end = min(ringframe.page_end_slot(scan.used), self.slot_count)
-        self._is_next_firm = survey.is_next_valid
-        self._stage.set_sector(self.log_id, scan.sector_seq)
-        self._firm_last_write(buffer, scan)
+        self.lost = scan.lost + self.freed - scan.freed
+        self._tail.adopt(scan, found.is_next_valid)
+        found.firm_last_write(self.flash)
+        if self.lost > scan.lost and not found.is_next_valid:
+            # Before anybody is told: an old header that comes back would bring them back.
+            self._tail.zero_next_header()
+        self._remember()
         self._reader.reset()
         if scan.last_entry >= 0:
-            # The newest entry is what the user reads first: no search for it.
-            self._reader.place(survey.newest, scan.sector_seq, scan.last_entry, self.next - 1)
+            # The newest entry is what the user reads first: no search, no read for it.
+            self._reader.place(found.sector, scan.sector_seq, scan.last_entry, self.next - 1)
+            self._reader.hold(self.next - 1, scan.newest_entry())
 
-    def _firm_last_write(self, buffer, scan):
-        """Programs the newest frame again, the same bits, so that weak zeros become firm.
-
-        Before any reader sees it: else it could be sealed or sent, and then vanish. A cut here
-        leaves what was there. Without a frame, the header was the last write.
-        """
-        offset, end = 0, HEADER_SIZE
-        if scan.last_slot >= 0:
-            offset = ringframe.slot_offset(scan.last_slot)
-            end = ringframe.slot_offset(scan.end)
-        self.flash.program(self._map.active, offset, memoryview(buffer)[offset:end])
+    def _remember(self):
+        """Keeps where the newest sector is over the next reset. No promise rests on it."""
+        if self._hint:
+            sectors = self._map
+            first = sectors.first() if sectors.active_seq < self.sector_count else 0
+            self._hint.store(self.log_id, sectors.active, sectors.active_seq, first)
 
     # ---- writing
 
@@ -165,11 +161,12 @@ class Ring:
             raise ValueError("kind or size")
         count = ringframe.slots_for(size)
         self._make_room(count, 0 if is_urgent else self._reserve_sectors)
-        self._put_frame(kind, payload, count)
+        self._tail.put(kind, payload, count)
         index = self.next
         self.next = index + 1
         if kind == ringframe.KIND_NOTE:
             self.note = struct.unpack_from("<I", payload, 0)[0]
+        self._reader.release()
         return index
 
     def free(self, index: int) -> None:
@@ -182,87 +179,62 @@ class Ring:
             return
         if index > self.next:
             raise ValueError("index")
-        self._clear_suspects()
-        if self._slot < self.slot_count:
+        self._tail.clear_suspects()
+        if self._tail.left:
             struct.pack_into("<I", self._mark, 0, index)
-            self._put_frame(ringframe.KIND_FREE, self._mark, 1)
+            struct.pack_into("<I", self._mark, _LOST_AT, self.lost)
+            self._tail.put(ringframe.KIND_FREE, self._mark, 1)
             self.freed = index
         elif self._map.is_next_below(index):
             # The mark has no slot but frees the next sector, whose header will carry it. A cut
-            # before that header leaves the sector empty, which says the same (see _adopt).
+            # before that header leaves the sector empty and counts it (see _adopt).
             self._open_sector(index)
         else:
             raise RingFull
 
     def _make_room(self, count, spared):
-        """Makes *count* slots free at _slot, in the next sector if need be.
+        """Makes *count* slots free, in the next sector if need be. Raises RingFull.
 
         Leaves *spared* sectors that could still be opened. An entry that leaves fewer is
-        refused even if the active sector, opened by an urgent one, has room for it.
+        refused even if the active sector, opened by an urgent one, has room for it. What is
+        refused burns no slot.
         """
-        self._clear_suspects()
-        left = self.slot_count - self._slot
-        if self.overwrites or self._map.is_next_below(self.freed, spared):
-            if count > left:
-                self._open_sector(self.freed)
-            return
-        is_reserve_begun = spared and not self._map.is_next_below(self.freed, spared - 1)
-        if is_reserve_begun or count > left - self._reserve_slots:
-            raise RingFull
-
-    def _clear_suspects(self):
-        """Makes sure that no trace of an interrupted write can come to life later.
-
-        The head of a torn entry goes last, because it tells how far the trace may reach. A
-        cut here leaves a state that the next life clears again.
-        """
-        if not self._is_next_firm:
-            self.flash.zero(self._map.next_sector(), 0, HEADER_SIZE)
-            self._is_next_firm = True
-        if self._suspect_end == self._slot:
-            return
-        start = ringframe.slot_offset(self._slot)
-        self.flash.zero(self._map.active, start, ringframe.slot_offset(self._suspect_end))
-        self._slot = self._suspect_end
+        left = self._tail.left
+        if not (self.overwrites or self._map.is_next_below(self.freed, spared)):
+            is_reserve_begun = spared and not self._map.is_next_below(self.freed, spared - 1)
+            if is_reserve_begun or count > left - self._reserve_slots:
+                raise RingFull
+        self._tail.clear_suspects()
+        if count > left:
+            self._open_sector(self.freed)
 
     def _open_sector(self, freed):
-        """Erases the next sector and makes it the active one; its header carries the free mark.
-
-        A cut up to the header's last bit leaves that sector unused and the active one as it
-        is. A header that reads invalid then is zeroed before the next append.
-        """
-        sector = self._map.next_sector()
-        self._is_next_firm = False
+        """Makes the next sector the active one; its header says freed, and what was lost."""
         before = max(freed, self.first)
         # Readers must see at once that these entries are gone, and so must a second try.
         self._map.drop_next()
-        # A second try finds nothing left to count.
         self.lost += max(0, self.first - before)
-        self.freed = freed = max(freed, self.first)
-        # Else a torn erase could leave a valid header over missing frames.
-        self.flash.zero(sector, 0, HEADER_SIZE)
-        self.flash.erase(sector)
+        self.freed = max(self.freed, self.first)
+        freed = max(freed, self.first)
         seq = self._map.active_seq + 1
-        fields = (self.sector_count, seq, self.next, freed, self.log_id, self.lost, self.note)
-        ringframe.pack_header(self._header, fields)
-        self.flash.program(sector, 0, self._header)
-        self._map.advance(self.next)
-        self._slot = self._suspect_end = 0
-        self._is_next_firm = True
-        self._stage.set_sector(self.log_id, seq)
-
-    def _put_frame(self, kind, payload, count):
-        frame = self._stage.put(kind, payload, self._slot)
-        # Set before the program: if it raises, these slots are suspect.
-        self._suspect_end = self._slot + count
-        self.flash.program(self._map.active, ringframe.slot_offset(self._slot), frame)
-        self._slot = self._suspect_end
+        self._tail.open_next(
+            (self.sector_count, seq, self.next, freed, self.log_id, self.lost, self.note)
+        )
+        self.freed = freed
+        self._remember()
 
     # ---- reading
 
     def read(self, index: int) -> tuple:
         """Returns (kind, payload). Raises IndexError, RingError("corrupt"), OSError."""
         return self._reader.read(index)
+
+    def read_newest(self) -> tuple:
+        """Returns (kind, payload) of the newest entry: no read right after `open`, else few.
+
+        Raises IndexError without one, RingError("corrupt"), OSError.
+        """
+        return ringread.read_newest(self, self._reader)
 
     def entries(self, from_index: int = 0, end: int | None = None):
         """Yields (index, kind, payload) of what is held now, from *from_index* to before *end*.
@@ -297,6 +269,8 @@ class Ring:
 
         With *first_index*, numbers go on from there, durably.
         """
+        if self._hint:
+            self._hint.clear()
         for sector in range(self.sector_count):
             self.flash.erase(sector)
         self._start_blank(first_index)

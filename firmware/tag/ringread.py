@@ -9,6 +9,7 @@ reader looks at `first` again after its read.
 from . import ringframe
 from .flashregion import RingError
 from .ringframe import HEADER_SIZE, SLOT_SIZE
+from .ringscan import Scan
 
 
 class Reader:
@@ -17,11 +18,26 @@ class Reader:
     def __init__(self, ring):
         self._ring = ring
         self._head = bytearray(SLOT_SIZE)
+        self._held = None
         self.reset()
 
     def reset(self) -> None:
-        """Forgets the position."""
+        """Forgets the position, and what is held."""
+        self._held = None
         self.place(-1, 0, 0, 0)
+
+    def hold(self, index: int, entry) -> None:
+        """Keeps *entry*, (kind, payload), that recovery read on its way; for one `take`."""
+        self._held = (index, entry)
+
+    def release(self) -> None:
+        """Gives the memory of what is held back."""
+        self._held = None
+
+    def take(self, index: int) -> tuple | None:
+        """Returns (kind, payload) if entry *index* is held."""
+        held, self._held = self._held, None
+        return held[1] if held is not None and held[0] == index else None
 
     def place(self, sector: int, sector_seq: int, slot: int, index: int) -> None:
         """Sets the position: entry *index* is the first at or after *slot*."""
@@ -96,6 +112,24 @@ def entries(ring, start: int, end: int):
             continue
         yield index, kind, payload
         index += 1
+
+
+def read_newest(ring, reader) -> tuple:
+    """Returns (kind, payload) of the newest entry of *ring*; see `Ring.read_newest`."""
+    index = ring.next - 1
+    held = reader.take(index)
+    if held is not None:
+        return held
+    if index < ring.first:
+        raise IndexError(index)
+    # Far from its sector's start, most likely: one read of the whole is cheaper than a walk.
+    sector, sector_seq, first, _ = ring.place_of(index)
+    buffer = bytearray(ringframe.slot_offset(ring.slot_count))
+    ring.flash.read(sector, 0, buffer)
+    scan = Scan(buffer, ring.slot_count, ring.entry_size_max)
+    if scan.sector_seq != sector_seq or first + scan.entry_count - 1 != index:
+        return reader.read(index)
+    return scan.newest_entry()
 
 
 def note_before(ring, index: int) -> tuple:

@@ -74,7 +74,7 @@ class Scan:
     """One sector: its header, its frames, and where its last writes left traces.
 
     entry_count  entries (free marks not counted)
-    freed, note  newest values, of the header or the frames after it
+    freed, lost, note  newest values, of the header or the frames after it
     last_slot    slot of the last valid frame, -1 without one
     last_entry   slot of the last entry, -1 without one
     end          first slot after the last valid frame
@@ -98,6 +98,14 @@ class Scan:
             slot += self._take(slot, slot_count - slot)
         self.used = min(self.used, slot_count)
 
+    def newest_entry(self) -> tuple | None:
+        """Returns (kind, payload) of the last entry, None without one."""
+        if self.last_entry < 0:
+            return None
+        offset = ringframe.slot_offset(self.last_entry)
+        kind = ringframe.frame_kind(self._buffer, offset)
+        return kind, ringframe.frame_payload(self._buffer, offset)
+
     def _take(self, slot, left):
         """Looks at one slot or one frame; returns how many slots were dealt with."""
         offset = ringframe.slot_offset(slot)
@@ -115,8 +123,9 @@ class Scan:
     def _note_frame(self, offset, slot, count):
         kind = ringframe.frame_kind(self._buffer, offset)
         if kind == ringframe.KIND_FREE:
-            mark = ringframe.frame_payload(self._buffer, offset)
-            self.freed = max(self.freed, struct.unpack("<I", mark)[0])
+            freed, lost = struct.unpack("<II", ringframe.frame_payload(self._buffer, offset))
+            self.freed = max(self.freed, freed)
+            self.lost = max(self.lost, lost)
         else:
             self.entry_count += 1
             self.last_entry = slot

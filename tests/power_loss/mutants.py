@@ -20,7 +20,8 @@ from tests.power_loss.suite import run
 from tests.power_loss.sweep import Tally
 
 _STORES = ("ringlog", "journal", "recordlog", "statestore", "keyslots")
-_MODULES = (*_STORES, "ringframe", "ringscan", "ringstage", "ringread", "sectormap", "flashregion")
+_MODULES = (*_STORES, "ringframe", "ringscan", "ringstage", "ringread", "ringopen", "ringtail")
+_MODULES += ("sectormap", "flashregion", "rtcmemory")
 
 
 @dataclass(frozen=True)
@@ -69,29 +70,29 @@ def mutated(mutant: Mutant) -> Iterator[Kit]:
 MUTANTS = (
     Mutant(
         "last write not made firm",
-        "ringlog",
-        "        self.flash.program(self._map.active, offset, memoryview(buffer)[offset:end])\n",
+        "ringopen",
+        "        flash.program(self.sector, offset, memoryview(self.buffer)[offset:end])\n",
         "        pass\n",
         "ring",
     ),
     Mutant(
         "header not made firm",
-        "ringlog",
-        "        offset, end = 0, HEADER_SIZE\n        if scan.last_slot >= 0:",
-        "        offset, end = 0, 0\n        if scan.last_slot >= 0:",
+        "ringopen",
+        "        offset, end = 0, HEADER_SIZE\n",
+        "        offset, end = 0, 0\n",
         "ring",
     ),
     Mutant(
         "traces not zeroed",
-        "ringlog",
-        "        if self._suspect_end == self._slot:\n            return\n",
-        "        self._slot = self._suspect_end\n        return\n",
+        "ringtail",
+        "        if self.suspect_end == self.slot:\n            return\n",
+        "        self.slot = self.suspect_end\n        return\n",
         "ring",
     ),
     Mutant(
         "blank slots trusted",
-        "ringlog",
-        "min(ringframe.page_end_slot(scan.used), self.slot_count)",
+        "ringtail",
+        "min(ringframe.page_end_slot(scan.used), self._slot_count)",
         "scan.used",
         "ring",
     ),
@@ -117,29 +118,29 @@ MUTANTS = (
     ),
     Mutant(
         "half-open next sector trusted",
-        "ringlog",
-        "self._is_next_firm = survey.is_next_valid",
-        "self._is_next_firm = True",
+        "ringtail",
+        "        self.is_next_firm = is_next_firm\n",
+        "        self.is_next_firm = True\n",
         "ring, mixed sizes",
     ),
     Mutant(
         "header not invalidated before the erase",
-        "ringlog",
-        "        self.flash.zero(sector, 0, HEADER_SIZE)\n        self.flash.erase",
-        "        self.flash.erase",
+        "ringtail",
+        "        self._flash.zero(sector, 0, HEADER_SIZE)\n        self._flash.erase",
+        "        self._flash.erase",
         "ring",
     ),
     Mutant(
         "sector not erased",
-        "ringlog",
-        "        self.flash.erase(sector)\n        seq = self._map",
-        "        seq = self._map",
+        "ringtail",
+        "        self._flash.erase(sector)\n",
+        "",
         "ring",
     ),
     Mutant(
         "unfreed entries overwritten",
         "sectormap",
-        "return self._firsts[(self.active + 2 + spared) % self._count] <= freed",
+        "return self._first_of(2 + spared) <= freed",
         "return True",
         "ring, full",
     ),
@@ -164,15 +165,15 @@ MUTANTS = (
     Mutant(
         "freed not raised to what is left",
         "ringlog",
-        "self.freed = max(scan.freed, self.first)",
-        "self.freed = scan.freed",
+        "        self.freed = max(scan.freed, self.first)\n",
+        "        self.freed = scan.freed\n",
         "ring, no reserve",
     ),
     Mutant(
         "free marks not copied into headers",
         "ringlog",
-        "fields = (self.sector_count, seq, self.next, freed,",
-        "fields = (self.sector_count, seq, self.next, 0,",
+        "(self.sector_count, seq, self.next, freed,",
+        "(self.sector_count, seq, self.next, 0,",
         "ring",
     ),
     Mutant(
@@ -191,15 +192,15 @@ MUTANTS = (
     ),
     Mutant(
         "failed program forgotten",
-        "ringlog",
-        "        self._suspect_end = self._slot + count\n        self.flash",
-        "        self.flash",
+        "ringtail",
+        "        self.suspect_end = self.slot + count\n        self._flash.program",
+        "        self._flash.program",
         "ring, errors",
     ),
     Mutant(
         "failed sector change forgotten",
-        "ringlog",
-        "        sector = self._map.next_sector()\n        self._is_next_firm = False\n",
+        "ringtail",
+        "        sector = self._map.next_sector()\n        self.is_next_firm = False\n",
         "        sector = self._map.next_sector()\n",
         "ring, mixed sizes, errors",
     ),

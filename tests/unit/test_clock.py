@@ -84,7 +84,7 @@ def test_a_reset_keeps_the_interval_widened_and_a_power_loss_forgets_the_upper_b
     assert dark.bounds_ms() == (T0_MS + 7, None)
 
 
-@pytest.mark.parametrize("index", range(36))
+@pytest.mark.parametrize("index", range(36))  # the clock's part of the RTC's memory
 def test_a_damaged_cache_is_not_believed(index: int):
     clock, _, rtc = make()
     clock.narrow(T0_MS, T0_MS + 1000, clock_module.SRC_SERIAL)
