@@ -16,6 +16,7 @@ _ADC_REFERENCE_MV = const(3300)
 _SPI_MODE_POLARITY = const(0)
 _SPI_MODE_PHASE = const(1)
 _WAKE_HZ_MAX = const(100_000)  # a zero byte then holds SDA low for the 60 us that wake it
+_MAP_CURE = "`sealtrail flash --image FILE` writes the right table"
 
 
 class BoardError(Exception):
@@ -36,10 +37,20 @@ class Board:
         self._buses = {}
 
     def partition(self, label: str):
-        """The flash region of that name, as a block device. Raises BoardError."""
+        """The flash region of that name, as a block device.
+
+        Raises BoardError if it is not there, not where board.json says, or encrypted.
+        """
         found = self._partition_class.find(self._partition_class.TYPE_DATA, label=label)
         if not found:
-            raise BoardError("no partition %s: flash the partition table first" % label)
+            raise BoardError("flash has no partition %s; %s" % (label, _MAP_CURE))
+        _, _, offset, size, _, is_encrypted = found[0].info()
+        wanted = self._region(label)
+        if wanted is not None and (offset, size) != (wanted["offset"], wanted["size"]):
+            said = (label, size >> 10, offset, wanted["size"] >> 10, wanted["offset"], _MAP_CURE)
+            raise BoardError("partition %s is %d KB at 0x%x, not %d KB at 0x%x; %s" % said)
+        if is_encrypted:
+            raise BoardError("partition %s is encrypted; %s" % (label, _MAP_CURE))
         return found[0]
 
     def probes(self) -> list:
@@ -121,6 +132,12 @@ class Board:
     def reset_cause(self) -> int:
         """machine.reset_cause(): 1 power-on, 2 hard, 3 watchdog, 4 deep sleep, 5 soft."""
         return self._machine.reset_cause()
+
+    def _region(self, label):
+        for region in self._spec["flash"]["regions"]:
+            if region["label"] == label:
+                return region
+        return None
 
     def _sensor(self, chip):
         for spec in self._spec["sensors"]:
