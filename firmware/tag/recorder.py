@@ -52,6 +52,11 @@ class Recorder:
         """Number of this boot; 0 before `begin`."""
         return self._sealer.boot
 
+    @property
+    def sealer(self) -> Sealer:
+        """Who makes the records, for key rolls and the end of the log."""
+        return self._sealer
+
     # ---- what the tag wants kept
 
     def sample(self, up_ms: int, values) -> bool:

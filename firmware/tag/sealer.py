@@ -145,10 +145,8 @@ class Sealer:
             self._clock.restore(cbor.decode(entry.content)[0])
 
     def _seal_block(self, boot, up_ms, utc, journal_next) -> bool:
-        """Makes the block a record. An earlier boot's content makes it one of kind 4."""
-        is_crash = boot != self.boot
-        kind = labels.KIND_CRASH_BLOCK if is_crash else labels.KIND_BLOCK
-        sealed_by = self.boot if is_crash else None
+        """Makes the block a record of the kind that its content and the key call for."""
+        kind, sealed_by = self._kind_of(boot)
         try:
             self._write(kind, boot, up_ms, utc, journal_next, sealed_by_boot=sealed_by)
         except RingFull:
@@ -158,6 +156,14 @@ class Sealer:
         self.block.clear()
         self._since_ms = None
         return True
+
+    def _kind_of(self, boot) -> tuple:
+        """(kind, boot that seals it or None): an earlier boot's content has a kind of its own."""
+        if self.signer.public_key is None:
+            return labels.KIND_UNSIGNED, None  # the key is lost; signed kinds are over (R16)
+        if boot != self.boot:
+            return labels.KIND_CRASH_BLOCK, self.boot
+        return labels.KIND_BLOCK, None
 
     def _write(self, kind, boot, up_ms, utc, journal_next, **fields):
         """Appends the block, as one record of *kind*, durable on return. Raises RingFull."""
