@@ -188,31 +188,16 @@ class KeyRoll:
 
     def _hand_over(self, public_key):
         """Seals the key-epoch record with the old key. Raises RingFull, OSError."""
-        sealer = self._sealer
-        signed = self._signed(public_key)
-        old_key = sealer.signer.public_key
-        # Its reach into the journal is the last record's: the record itself holds nothing.
-        sealer.records.append(signed, sealer.records.journal_next, is_urgent=True)
-        self._unsettled = old_key
-
-    def _signed(self, public_key) -> bytes:
-        """The record, verified before flash sees it: a faulty signature would end the chain."""
-        sealer = self._sealer
-        seq, prev_hash = sealer.head()
-        payload = sealer.block.payload(
+        old_key = self._sealer.signer.public_key
+        append_verified(
+            self._keys,
+            self._sealer,
             labels.KIND_KEY_EPOCH,
-            seq + 1,
-            prev_hash,
-            sealer.boot,
             self._uptime.now_ms(),
             self._clock.utc(),
             next_key=public_key,
         )
-        for _ in range(_SIGN_TRIES):
-            signed = sealer.sign(payload)
-            if _is_signed_by(self._keys, sealer.signer.public_key, signed):
-                return signed
-        raise KeyStoreError("signature wrong")
+        self._unsettled = old_key
 
     def settle(self) -> bool:
         """Reads the hand-over back, verifies it, and brings key store and signer in line.
@@ -232,7 +217,7 @@ class KeyRoll:
     def _settle(self):
         records = self._sealer.records
         signed = records.read(records.head_seq)
-        if not _is_signed_by(self._keys, self._unsettled, signed):
+        if not is_signed_by(self._keys, self._unsettled, signed):
             raise KeyStoreError("hand-over not verified")
         self._epoch.load()
         signer = self._finish()
@@ -255,6 +240,24 @@ class KeyRoll:
         old.wipe()
 
 
-def _is_signed_by(keys, public_key, signed) -> bool:
+def append_verified(keys, sealer, kind, up_ms, utc, **fields) -> None:
+    """Seals a record without content, verified before flash sees it.
+
+    A faulty signature in a key-epoch record or a farewell would end the chain for every
+    verifier. Raises KeyStoreError for one, RingFull, OSError.
+    """
+    seq, prev_hash = sealer.head()
+    payload = sealer.block.payload(kind, seq + 1, prev_hash, sealer.boot, up_ms, utc, **fields)
+    for _ in range(_SIGN_TRIES):
+        signed = sealer.sign(payload)
+        if is_signed_by(keys, sealer.signer.public_key, signed):
+            # Its reach into the journal is the last record's: it holds nothing itself.
+            sealer.records.append(signed, sealer.records.journal_next, is_urgent=True)
+            return
+    raise KeyStoreError("signature wrong")
+
+
+def is_signed_by(keys, public_key, signed) -> bool:
+    """Whether the record *signed* holds under *public_key*."""
     protected, payload, signature = record.parse_envelope(signed)
     return keys.verify(public_key, signature, record.sig_structure_parts(protected, payload))
