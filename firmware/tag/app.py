@@ -17,11 +17,14 @@ from micropython import const
 
 from sealwire import cbor, labels, profile, record
 
-from . import faults, statestore, version
+from . import decommission, faults, statestore, version
 from .board import open_board
 from .clock import Clock
 from .entropy import Entropy
 from .faults import Faults
+from .keyepoch import KeyEpoch
+from .keyroll import KeyRoll, open_signer
+from .keystore import open_key_store
 from .pendingoffer import PendingOffer
 from .recorder import Recorder
 from .sampler import Sampler
@@ -34,10 +37,14 @@ _CAUSE_POWER_ON = const(1)
 _RESTART_MS_MIN = const(1000)
 _RESTART_MS_MAX = const(60_000)
 _BATTERY_LOOK_MS = const(3_600_000)
+_KEY_LOOK_MS = const(60_000)
 
 
 def open_parts() -> tuple:
-    """Builds (board, storage, clock, entropy): what the dock needs too. Writes nothing new."""
+    """Builds (board, storage, clock, entropy): what the dock needs too.
+
+    Writes nothing new, but for the erasure that a decommissioned tag still owes.
+    """
     board = open_board()
     storage = Storage(board.partition("keys"), board.partition("log"))
     storage.open()
@@ -45,7 +52,11 @@ def open_parts() -> tuple:
     stored = storage.state.get(statestore.CLOCK)
     if stored:
         clock.restore(int.from_bytes(stored, "big"))
-    return board, storage, clock, Entropy(os.urandom, board.unique_id)
+    entropy = Entropy(os.urandom, board.unique_id)
+    if decommission.is_ended(storage.records):
+        # A cut may have come between the farewell and the end of the erasure.
+        decommission.complete(storage, open_key_store(board, storage, entropy))
+    return board, storage, clock, entropy
 
 
 class App:
@@ -60,16 +71,23 @@ class App:
         self._faults = Faults(self.uptime)
         self.note_fault = self._faults.note
         self._budget = SealBudget(self.uptime)
+        if decommission.is_ended(storage.records):
+            raise NotEnrolled("decommissioned")
         certificate = storage.state.get(statestore.CERTIFICATE)
-        self._signer = self._open_signer(certificate)
+        self.keys = open_key_store(board, storage, entropy)
+        epoch = KeyEpoch(storage.state, storage.records, certified_key(certificate))
+        signer, self._key_fault = open_signer(self.keys, epoch, storage.records)
         self.recorder = Recorder(
             storage.journal,
             storage.records,
-            self._signer,
+            signer,
             clock,
             self.uptime,
             self.note_fault,
             certificate,
+        )
+        self.key_roll = KeyRoll(
+            self.keys, epoch, self.recorder.sealer, clock, self.uptime, self.note_fault
         )
         self.trip = Trip(storage.state, self.recorder)
         self.sampler = Sampler(
@@ -82,16 +100,6 @@ class App:
         )
         self._motion = self._open_motion()
         self._lid = self._open_lid()
-
-    def _open_signer(self, certificate):
-        from .signer import SoftwareSigner
-
-        # K3: the key in force is the newest in the chain; without rolls, the certified one.
-        newest = _certified_key(certificate)
-        active = self.storage.key_slots.recover(newest, _public_key_of)
-        if active is None:
-            raise NotEnrolled("no signing key")
-        return SoftwareSigner(active[1], self.entropy)
 
     def _open_motion(self):
         from .motion import Motion
@@ -143,10 +151,14 @@ class App:
         self._faults.sink = self._fault_event
         self._note_clock()
         self.trip.before_end = self.sampler.close_alarms
-        self.trip.on_change = self._use_profile
+        self.trip.on_change = self._trip_changed
         self.trip.resume()
         PendingOffer(self.storage.state, self.recorder).resume()
         self._use_profile(self._kept_spent())
+        if self.key_roll.is_lost:
+            self.note_fault(faults.SIGNER, "key lost: " + self._key_fault)
+            self.board.set_led(True)
+        self.key_roll.resume(self.trip, self.recorder)
 
     def _note_clock(self):
         """A boot that knows the time says so in its first record."""
@@ -154,6 +166,11 @@ class App:
         if hi_ms is not None:
             content = [lo_ms, hi_ms - lo_ms, self.clock.source]
             self.recorder.note_event(labels.EVENT_CLOCK_SET, content)
+
+    def _trip_changed(self):
+        self._use_profile()
+        if self.trip.is_open:
+            self.key_roll.roll()
 
     def _use_profile(self, spent_ms=None):
         encoded = self.trip.profile or self.storage.state.get(statestore.PROFILE)
@@ -170,6 +187,7 @@ class App:
         tasks = [
             self._keep("sampler", self.sampler.run),
             self._keep("battery", self._watch_battery),
+            self._keep("keys", self._watch_keys, faults.SIGNER),
         ]
         if self._motion:
             tasks.append(self._keep("motion", self._motion.run))
@@ -205,6 +223,11 @@ class App:
                 self.recorder.note_event(labels.EVENT_BATTERY_LOW, [battery_mv])
             await asyncio.sleep_ms(_BATTERY_LOOK_MS)
 
+    async def _watch_keys(self):
+        while True:
+            await asyncio.sleep_ms(_KEY_LOOK_MS)
+            self.key_roll.roll_if_due(self.trip)
+
     # ---- what the parts report
 
     def _physical_event(self, code, content):
@@ -227,22 +250,20 @@ class App:
         return spent_ms if number == self.trip.number else None
 
     def _alarm_changed(self, is_alarm):
-        self.board.set_led(is_alarm)
+        self.board.set_led(is_alarm or self.key_roll.is_lost)
 
 
 class NotEnrolled(Exception):
     """This tag has no key or no certificate: `sealtrail provision` it first."""
 
 
-def _certified_key(certificate):
+def certified_key(certificate) -> bytes:
+    """The public key that a tag certificate certifies: 32 bytes, P-256 compressed to 33."""
     claims = cbor.decode(record.parse_envelope(certificate)[1])
-    return claims[8][1][-2]
-
-
-def _public_key_of(seed):
-    from .ed25519.sign import SigningKey
-
-    return SigningKey(seed).public_key
+    key = claims[8][1]
+    if -3 in key:
+        return bytes((2 | key[-3][-1] & 1,)) + key[-2]
+    return key[-2]
 
 
 async def main() -> None:

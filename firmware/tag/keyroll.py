@@ -64,8 +64,9 @@ def open_signer(keys, epoch, records) -> tuple:
 
     A log that went over to unsigned records never comes back (R16), whatever the slots hold.
     """
+    lost = LostSigner(_algorithm_of(epoch.public_key))
     if _is_unsigned(records):
-        return LostSigner(keys.algorithm), "unsigned since an earlier boot"
+        return lost, "unsigned since an earlier boot"
     why = "no key of the chain"
     for _ in range(_READ_TRIES):
         try:
@@ -78,7 +79,12 @@ def open_signer(keys, epoch, records) -> tuple:
         if signer is not None:
             _settle_note(epoch)
             return signer, ""
-    return LostSigner(keys.algorithm), why
+    return lost, why
+
+
+def _algorithm_of(public_key) -> int:
+    # 33 bytes: compressed P-256, record-format.md NEXT_KEY.
+    return labels.ALG_ES256 if len(public_key) == 33 else labels.ALG_EDDSA
 
 
 def _settle_note(epoch):
