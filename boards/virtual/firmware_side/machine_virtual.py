@@ -171,11 +171,15 @@ class SoftSPI(SPI):
 
 
 class I2C:
-    """Register reads and writes; OSError(ENODEV) where nobody answers, as on an ESP32."""
+    """Register reads and writes; OSError(ENODEV) where nobody answers, as on an ESP32.
+
+    A chip with `receive(content)` and `transmit(size)` gets its transfers as they are.
+    """
 
     def __init__(self, id=None, *, scl=None, sda=None, freq=400_000, timeout=50_000):
         clock_pin = None if scl is None else Pin(scl)._id
         self._bus = virtual_wiring.bus_name("i2c", id, clock_pin)
+        self._frequency_hz = freq
         self._register = {}
 
     def _chip(self, address):
@@ -198,15 +202,23 @@ class I2C:
 
     def writeto(self, address, content, stop=True) -> int:
         """The first byte names the register, the rest is written there."""
+        if address == 0:
+            # Eight zero bits, and nobody acknowledges: what wakes a sleeping secure element.
+            virtual_wiring.i2c_wake(self._bus, 8_000_000 / self._frequency_hz)
         chip = self._chip(address)
-        if content:
+        if hasattr(chip, "receive"):
+            chip.receive(bytes(content))
+        elif content:
             self._register[address] = content[0]
             if len(content) > 1:
                 chip.write(content[0], bytes(content[1:]))
         return len(content) + 1
 
     def readfrom(self, address, size, stop=True) -> bytes:
-        return bytes(self._chip(address).read(self._register.get(address, 0), size))
+        chip = self._chip(address)
+        if hasattr(chip, "transmit"):
+            return bytes(chip.transmit(size))
+        return bytes(chip.read(self._register.get(address, 0), size))
 
     def readfrom_into(self, address, buffer, stop=True) -> None:
         buffer[:] = self.readfrom(address, len(buffer))

@@ -91,7 +91,7 @@ def _build_world(setup, board):
         from scenario import Environment
 
         world = Environment(setup["scenario"], turnable_clock.now_ms, setup["scenario_start_ms"])
-    virtual_wiring.attach(board, world)
+    virtual_wiring.attach(board, world, setup["run"])
     turnable_clock.set_environment(world)
 
 

@@ -9,8 +9,9 @@ A fake chip is the module chips/<chip>.py with one function:
         pin(id)      the Pin; the chip sets its level with `pin(id).drive(level)`
 
 What it returns, by bus: SPI `.select()`, `.transfer(out) -> bytes`, `.deselect()`;
-I2C `.address`, `.read(register, size) -> bytes`, `.write(register, content)`; without a
-bus, anything. If it has `.tick(now_ms)` and the environment has `.chips` (a list), it is
+I2C `.address`, `.read(register, size) -> bytes`, `.write(register, content)`, or for a chip
+without registers `.receive(content)` and `.transmit(size) -> bytes`, and `.wake_pulse(low_us)`
+if it can be woken; without a bus, anything. `run_dir` is where a chip keeps what outlives power. If it has `.tick(now_ms)` and the environment has `.chips` (a list), it is
 put there.
 """
 
@@ -21,6 +22,7 @@ _IRQ_FALLING = 2
 _FLOATING = b"\xff"
 
 environment = None
+run_dir = ""
 _buses = {}
 _chips_of = {}  # bus name -> [(cs Pin or None, chip)]
 
@@ -128,10 +130,11 @@ def _run_interrupt(handler, pin):
         sys.print_exception(e)
 
 
-def attach(board: dict, world) -> None:
-    """Puts the board's fake chips on its buses and pins."""
-    global environment
+def attach(board: dict, world, run: str = "") -> None:
+    """Puts the board's fake chips on its buses and pins. *run*: the run directory."""
+    global environment, run_dir
     environment = world
+    run_dir = run
     _buses.update(board["buses"])
     for wiring in board.get("virtual_chips", ()) if world else ():
         module = getattr(__import__("chips." + wiring["chip"]), wiring["chip"])
@@ -178,6 +181,13 @@ def i2c_chip(bus: str, address: int):
         if chip.address == address:
             return chip
     return None
+
+
+def i2c_wake(bus: str, low_us: float) -> None:
+    """SDA was low for *low_us*, which concerns only chips that can be woken by it."""
+    for _, chip in _chips_of.get(bus, ()):
+        if hasattr(chip, "wake_pulse"):
+            chip.wake_pulse(low_us)
 
 
 def i2c_addresses(bus: str) -> list:
