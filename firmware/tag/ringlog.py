@@ -81,6 +81,7 @@ class Ring:
         self.log_id = 0  # random, one per format
         self.next = 0  # index the next entry gets; moves when the entry is durable
         self.freed = 0  # entries below may be overwritten, or were
+        self._noted = 0  # of freed, what flash says; less only after a failed sector change
         self.lost = 0  # entries overwritten that were not freed, since the format
         self.note = 0  # newest KIND_NOTE word
         self._map = SectorMap(self.flash, sector_count)
@@ -111,7 +112,7 @@ class Ring:
     def _start_blank(self, index):
         """An empty ring: the first append opens sector 0. Writes nothing."""
         self.log_id = struct.unpack("<I", self._entropy(4))[0]
-        self.next = self.freed = index
+        self.next = self.freed = self._noted = index
         self.note = self.lost = 0
         self._map.clear(index)
         self._reader.reset()
@@ -125,7 +126,7 @@ class Ring:
         self.next = scan.first + scan.entry_count
         # A cut can fall between the erase of the next sector and the header that would say
         # what is gone with it. That was not freed durably, so it counts.
-        self.freed = max(scan.freed, self.first)
+        self.freed = self._noted = max(scan.freed, self.first)
         self.lost = scan.lost + self.freed - scan.freed
         self._tail.adopt(scan, found.is_next_valid)
         found.firm_last_write(self.flash)
@@ -175,16 +176,17 @@ class Ring:
         Raises RingFull if there is no slot for the mark and it would free no sector either;
         OSError: the next `open` may or may not find the mark.
         """
-        if index <= self.freed:
+        if index <= self._noted:
             return
         if index > self.next:
             raise ValueError("index")
+        index = max(index, self.freed)
         self._tail.clear_suspects()
         if self._tail.left:
             struct.pack_into("<I", self._mark, 0, index)
             struct.pack_into("<I", self._mark, _LOST_AT, self.lost)
             self._tail.put(ringframe.KIND_FREE, self._mark, 1)
-            self.freed = index
+            self.freed = self._noted = index
         elif self._map.is_next_below(index):
             # The mark has no slot but frees the next sector, whose header will carry it. A cut
             # before that header leaves the sector empty and counts it (see _adopt).
@@ -220,7 +222,7 @@ class Ring:
         self._tail.open_next(
             (self.sector_count, seq, self.next, freed, self.log_id, self.lost, self.note)
         )
-        self.freed = freed
+        self.freed = self._noted = freed
         self._remember()
 
     # ---- reading

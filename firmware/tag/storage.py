@@ -9,11 +9,13 @@ log   sector 0..15  journal                        (Journal)
 
 from micropython import const
 
+from . import rtcmemory
 from .flashregion import RingError
 from .journal import Journal
 from .keyslots import KeySlots
 from .recordlog import RecordLog
 from .ringlog import Ring
+from .rtcmemory import RingHint
 from .statestore import StateStore
 
 _SEED_SECTORS = const(2)
@@ -32,20 +34,35 @@ _IOCTL_SECTOR_COUNT = const(4)
 
 
 class Storage:
-    """The four stores, opened. *keys* and *log* are block devices (esp32.Partition)."""
+    """The four stores, opened. *keys* and *log* are block devices (esp32.Partition).
 
-    def __init__(self, keys, log):
+    *rtc* has `memory()` and `memory(bytes)`, which survive a reset: the logs then start warm.
+    """
+
+    def __init__(self, keys, log, rtc=None):
         self._keys = keys
         self.key_slots = KeySlots(keys, 0, 1)
         state_sectors = keys.ioctl(_IOCTL_SECTOR_COUNT, 0) - _SEED_SECTORS
         record_sectors = log.ioctl(_IOCTL_SECTOR_COUNT, 0) - _JOURNAL_SECTORS
         self._state_ring = _ring(keys, _SEED_SECTORS, state_sectors, _STATE_ENTRY_MAX)
         self._journal_ring = _ring(
-            log, 0, _JOURNAL_SECTORS, _JOURNAL_ENTRY_MAX, _JOURNAL_RESERVE_SECTORS
+            log,
+            0,
+            _JOURNAL_SECTORS,
+            _JOURNAL_ENTRY_MAX,
+            _JOURNAL_RESERVE_SECTORS,
+            RingHint(rtc, rtcmemory.JOURNAL) if rtc else None,
         )
         # A log of a few sectors, as in tests, can spare fewer.
         spared = min(_RECORD_RESERVE_SECTORS, record_sectors // 4)
-        self._record_ring = _ring(log, _JOURNAL_SECTORS, record_sectors, _RECORD_ENTRY_MAX, spared)
+        self._record_ring = _ring(
+            log,
+            _JOURNAL_SECTORS,
+            record_sectors,
+            _RECORD_ENTRY_MAX,
+            spared,
+            RingHint(rtc, rtcmemory.RECORDS) if rtc else None,
+        )
         self.state = StateStore(self._state_ring)
         self.journal = Journal(self._journal_ring)
         self.records = RecordLog(self._record_ring)
@@ -79,7 +96,7 @@ class Storage:
         return self._record_ring.fill_permille
 
 
-def _ring(device, first_sector, sector_count, entry_size_max, reserve_sectors=0):
+def _ring(device, first_sector, sector_count, entry_size_max, reserve_sectors=0, hint=None):
     return Ring(
         device,
         first_sector,
@@ -87,4 +104,5 @@ def _ring(device, first_sector, sector_count, entry_size_max, reserve_sectors=0)
         entry_size_max=entry_size_max,
         reserve_slots=_RESERVE_SLOTS,
         reserve_sectors=reserve_sectors,
+        hint=hint,
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from tests.power_loss import sweep
 from tests.power_loss.kit import Kit
 from tests.power_loss.pair_scenario import PairScenario
-from tests.power_loss.ring_scenario import RingScenario
+from tests.power_loss.ring_scenario import RingScenario, WarmScenario
 from tests.power_loss.scenarios import KeyScenario, StateScenario
 from tests.power_loss.sweep import Tally
 
@@ -27,6 +27,13 @@ def _ring(kit: Kit, count: int, size_of: Callable[[int], int], every: int, lag: 
     return RingScenario(kit, count, size_of, every, lag, **geometry)
 
 
+def _warm(kit: Kit, count: int, size_of: Callable[[int], int], every: int, lag: int, **geometry):
+    return WarmScenario(kit, count, size_of, every, lag, **geometry)
+
+
+# Overwriting: sometimes a receipt comes in time, mostly not.
+_OVERWRITING = {"overwrites": True}
+_URGENT = {"reserve_sectors": 1, "urgent_every": 6}
 # Wide sectors: entries of several flash pages.
 _WIDE = {"slot_count": 94, "entry_size_max": 700, "sector_count": 3, "carry_count": 6}
 
@@ -38,6 +45,18 @@ SCENARIOS: dict[str, tuple[str, Callable[[Kit], object]]] = {
     "ring, full": ("cut", lambda kit: _ring(kit, 120, small, 0, 0)),
     "ring, no reserve": ("cut", lambda kit: _ring(kit, 110, small, 0, 0, reserve_slots=0)),
     "ring, full, mixed sizes": ("cut", lambda kit: _ring(kit, 70, mixed, 0, 0)),
+    "ring, overwriting": ("cut", lambda kit: _ring(kit, 120, small, 17, 30, **_OVERWRITING)),
+    "ring, overwriting, mixed sizes": (
+        "cut",
+        lambda kit: _ring(kit, 60, mixed, 0, 0, carry_count=2, **_OVERWRITING),
+    ),
+    "ring, told to overwrite when full": (
+        "cut",
+        lambda kit: _ring(kit, 90, small, 0, 0, overwrites_from=70, reserve_slots=1),
+    ),
+    "ring, urgent entries": ("cut", lambda kit: _ring(kit, 110, small, 0, 0, **_URGENT)),
+    "ring, warm": ("cut", lambda kit: _warm(kit, 110, small, 5, 12)),
+    "ring, warm, overwriting": ("cut", lambda kit: _warm(kit, 90, small, 0, 0, **_OVERWRITING)),
     "journal and record log": ("cut", lambda kit: PairScenario(kit, 100)),
     "state store": ("cut", lambda kit: StateScenario(kit, 90)),
     "key slots": ("cut", KeyScenario),
@@ -49,6 +68,15 @@ SCENARIOS: dict[str, tuple[str, Callable[[Kit], object]]] = {
         "twice",
         lambda kit: _ring(kit, 75, small, 0, 0, reserve_slots=0),
     ),
+    "ring, overwriting, twice": (
+        "twice",
+        lambda kit: _ring(kit, 70, small, 17, 30, carry_count=5, **_OVERWRITING),
+    ),
+    "ring, urgent entries, twice": (
+        "twice",
+        lambda kit: _ring(kit, 80, small, 0, 0, **_URGENT),
+    ),
+    "ring, warm, twice": ("twice", lambda kit: _warm(kit, 50, small, 5, 12, carry_count=2)),
     "journal and record log, twice": ("twice", lambda kit: PairScenario(kit, 30)),
     "state store, twice": ("twice", lambda kit: StateScenario(kit, 60)),
     "key slots, twice": ("twice", KeyScenario),
@@ -58,6 +86,15 @@ SCENARIOS: dict[str, tuple[str, Callable[[Kit], object]]] = {
         "error",
         lambda kit: _ring(kit, 90, small, 0, 0, reserve_slots=0),
     ),
+    "ring, overwriting, errors": (
+        "error",
+        lambda kit: _ring(kit, 80, small, 17, 30, **_OVERWRITING),
+    ),
+    "ring, urgent entries, errors": (
+        "error",
+        lambda kit: _ring(kit, 80, small, 0, 0, **_URGENT),
+    ),
+    "ring, warm, errors": ("error", lambda kit: _warm(kit, 50, small, 5, 12)),
     "journal and record log, errors": ("error", lambda kit: PairScenario(kit, 60)),
     "state store, errors": ("error", lambda kit: StateScenario(kit, 40)),
     "key slots, errors": ("error", KeyScenario),
