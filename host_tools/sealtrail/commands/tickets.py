@@ -3,13 +3,20 @@
 
 # ruff: noqa: PLC0415 -- each command loads what it needs: --help stays fast
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sealtrail.clock import iso
 from sealtrail.commands.fleet import OWNER_PANEL
 from sealtrail.commands.inputs import session_of
+from sealtrail.commands.output import Session
+from sealtrail.errors import AccessRefused, UsageError
+
+if TYPE_CHECKING:
+    from sealtrail.keys.secrets import Vault
+    from sealtrail.keys.wallet import WalletEntry
 
 _ticket = typer.Typer(help="Who may do what with a tag, until when.", no_args_is_help=True)
 
@@ -27,6 +34,11 @@ def ticket_issue(
     name: Annotated[str, typer.Option(help="Whose ticket it is.")],
     trip: Annotated[int, typer.Option(help="The only trip it opens; couriers need one.")] = 0,
     days: Annotated[int, typer.Option(help="How long it lives (service: for ever).")] = 7,
+    holder: Annotated[
+        Path | None,
+        typer.Option(help="The person's own public key.  [a key made here]", metavar="FILE"),
+    ] = None,
+    me: Annotated[bool, typer.Option("--me", help="For this home's own person and key.")] = False,
     as_name: Annotated[
         str | None, typer.Option("--as", help="The ticket's name.  [SERIAL-ROLE-NUMBER]")
     ] = None,
@@ -34,21 +46,28 @@ def ticket_issue(
     """Issues a ticket for one tag to one person.
 
     Runs where the tag was provisioned. The holder's key is made along with it and stays
-    in the sealed ticket file.
+    in the sealed ticket file; or it is the person's own (--holder, --me), and one person
+    has one key. Where this home has a service key that may register persons, the holder is
+    registered too, so that `verify` shows the name (see `person add`).
+
+    \b
+    Exit: 5 the tag was not provisioned here, or is revoked or decommissioned.
 
     \b
     Examples:
       sealtrail ticket issue --tag ST-0001 --role courier --name "Ann" --trip 7
       sealtrail ticket issue --tag ST-0001 --role qa --name "Receiving QA" --days 30
+      sealtrail ticket issue --tag ST-0001 --role site --name "Cell lab" --holder lab.pub
     """
     from sealtrail.keys import ticket
     from sealtrail.keys.secrets import Vault
 
     session = session_of(context)
-    home = session.home
+    home, vault = session.home, Vault(session.home)
+    own = _own_key(session, vault, holder, me)
     entry = ticket.issue(
         home,
-        Vault(home),
+        vault,
         session.clock,
         tag,
         role=role,
@@ -56,9 +75,51 @@ def ticket_issue(
         trip=trip,
         days=days,
         name=as_name,
+        holder=own,
     )
+    registered = _register(session, vault, entry, own, days)
     session.say(f"ticket {entry.name} for {entry.person}: {_terms_text(entry)}")
-    session.answer(_ticket_json(entry))
+    session.answer({**_ticket_json(entry), "person": registered})
+
+
+def _own_key(session: Session, vault: "Vault", holder: Path | None, me: bool) -> bytes | None:
+    from sealtrail.keys.public_key import own_key, read_public_key
+
+    if holder is not None and me:
+        raise UsageError("--holder and --me exclude each other")
+    if me:
+        return own_key(session.home, vault).public_key().public_bytes_raw()
+    return None if holder is None else read_public_key(holder)
+
+
+def _register(
+    session: Session, vault: "Vault", entry: "WalletEntry", own: bytes | None, days: int
+) -> int | None:
+    """The number of the holder's registration; None without a service key for it.
+
+    The ticket is good without: verifiers then show the key's fingerprint.
+    """
+    from sealtrail.keys import person, service
+
+    if service.newest(session.home) is None:
+        session.detail("no service key here (`service cert`): the holder is not registered")
+        return None
+    public = own or entry.holder_key.public_key().public_bytes_raw()
+    lasting = max(days, person.DAYS_DEFAULT) if entry.role == "service" else days
+    try:
+        made = person.add(
+            session.home,
+            vault,
+            session.clock,
+            entry.person,
+            role=entry.role,
+            public_key=public,
+            days=lasting,
+        )
+    except (AccessRefused, UsageError) as problem:
+        session.warn(f"{entry.person} is not registered: {problem.message}. {problem.hint}")
+        return None
+    return made.number(6)
 
 
 @_ticket.command("show")

@@ -32,6 +32,7 @@ from sealtrail.errors import AccessRefused, StorageError, UsageError
 from sealtrail.home import Home
 
 PASSPHRASE_VARIABLE = "SEALTRAIL_PASSPHRASE_FILE"
+BACKUP_PASSPHRASE_VARIABLE = "SEALTRAIL_BACKUP_PASSPHRASE_FILE"
 PASSPHRASE_SIZE_MIN = 8
 _PASSPHRASE_SIZE_MAX = 1024
 MAGIC = b"SEALTRAIL-SECRET 1\n"
@@ -96,6 +97,11 @@ class Vault:
     def _check(self, passphrase: bytes) -> None:
         path = self._home.passphrase_check
         unseal(_read_file(path), passphrase, "check", str(path))
+
+
+def is_named(variable: str) -> bool:
+    """Whether the environment names a source for this passphrase."""
+    return bool(os.environ.get(variable, "").strip())
 
 
 def obtain(variable: str, what: str, ask: Callable[[str], str], is_new: bool) -> bytes:
