@@ -11,8 +11,8 @@ A fake chip is the module chips/<chip>.py with one function:
 What it returns, by bus: SPI `.select()`, `.transfer(out) -> bytes`, `.deselect()`;
 I2C `.address`, `.read(register, size) -> bytes`, `.write(register, content)`, or for a chip
 without registers `.receive(content)` and `.transmit(size) -> bytes`, and `.wake_pulse(low_us)`
-if it can be woken; without a bus, anything. `run_dir` is where a chip keeps what outlives power. If it has `.tick(now_ms)` and the environment has `.chips` (a list), it is
-put there.
+if it can be woken; without a bus, anything. If it has `.tick(now_ms)` and the environment has
+`.chips` (a list), it is put there. What outlives power a chip keeps in files in `run_dir`.
 """
 
 import sys
