@@ -3,14 +3,17 @@
 import json
 
 import vfs
+from clockwork import FakeRTC
 from nor import Nor
 
+from tag import rtcmemory
 from tag.journal import Journal
 from tag.recordlog import RecordLog, recover_pair
 from tag.ringlog import Ring, RingFull
 
 SAMPLES = 20_000
-SAMPLE_SIZE = 12  # two probes
+SAMPLE_SIZE = 12  # two probes: the payload of facts and goals; one probe has 9
+ONE_PROBE_SIZE = 9
 BLOCK = 64
 RECORD_SIZE = 213  # 64 readings of one probe, signed (facts: signing)
 LOG_SECTORS = 512
@@ -18,30 +21,49 @@ JOURNAL_SECTORS = 16
 LITTLEFS_SAMPLES = 1_000
 
 
-def journal_on(device):
-    return Journal(Ring(device, 0, JOURNAL_SECTORS, entry_size_max=768, reserve_slots=24))
-
-
-def records_on(device, first_sector, sector_count):
-    return RecordLog(
-        Ring(device, first_sector, sector_count, entry_size_max=1100, reserve_slots=24)
+def journal_on(device, rtc=None):
+    hint = rtc and rtcmemory.RingHint(rtc, rtcmemory.JOURNAL)
+    return Journal(
+        Ring(
+            device,
+            0,
+            JOURNAL_SECTORS,
+            entry_size_max=768,
+            reserve_slots=24,
+            reserve_sectors=1,
+            hint=hint,
+        )
     )
 
 
-def measure_journal():
-    """Erases and bytes programmed for SAMPLES samples, one free mark a block."""
+def records_on(device, first_sector, sector_count, rtc=None):
+    hint = rtc and rtcmemory.RingHint(rtc, rtcmemory.RECORDS)
+    return RecordLog(
+        Ring(
+            device,
+            first_sector,
+            sector_count,
+            entry_size_max=1100,
+            reserve_slots=24,
+            reserve_sectors=2,
+            hint=hint,
+        )
+    )
+
+
+def measure_journal(values, size):
+    """Erases and bytes programmed for SAMPLES samples of *values*, one free mark a block."""
     device = Nor(JOURNAL_SECTORS)
     journal = journal_on(device)
     journal.open()
-    values = [-19600, 2150]
     for number in range(SAMPLES):
         journal.append_sample(number * 60_000, values)
         if number % BLOCK == BLOCK - 1:
             journal.free(journal.next)
     return {
         "erases_per_1000": device.erases * 1000 / SAMPLES,
-        "write_amplification": device.program_size / (SAMPLES * SAMPLE_SIZE),
-        "spread": max(device.erases_of) - min(device.erases_of),
+        "programmed_per_1000": device.program_size * 1000 / SAMPLES,
+        "write_amplification": device.program_size / (SAMPLES * size),
     }
 
 
@@ -62,6 +84,7 @@ def measure_littlefs():
     vfs.umount("/bench")
     return {
         "erases_per_1000": erases * 1000 / LITTLEFS_SAMPLES,
+        "programmed_per_1000": size * 1000 / LITTLEFS_SAMPLES,
         "write_amplification": size / (LITTLEFS_SAMPLES * SAMPLE_SIZE),
     }
 
@@ -85,28 +108,40 @@ def measure_capacity():
 
 
 def measure_recovery():
-    """Reads, bytes read and programs of a boot with both logs full, 2 MiB together."""
+    """Reads, bytes read and programs of a boot with both logs full, 2 MiB together.
+
+    Cold: power was lost. Warm: after a reset, with what the RTC's memory kept.
+    """
     device = Nor(LOG_SECTORS)
-    journal = journal_on(device)
-    records = records_on(device, JOURNAL_SECTORS, LOG_SECTORS - JOURNAL_SECTORS)
-    journal.open()
-    records.open()
+    rtc = FakeRTC()
+    journal, records = both_on(device, rtc)
     record = bytes(RECORD_SIZE)
     fill(lambda: records.append(record, 0))
     fill(lambda: journal.append_sample(0, [0, 0]))
-    device.clear_counts()
-    journal = journal_on(device)
-    records = records_on(device, JOURNAL_SECTORS, LOG_SECTORS - JOURNAL_SECTORS)
+    warm = boot(device, rtc)
+    rtc.lose_power()
+    return {"cold": boot(device, rtc), "warm": warm}
+
+
+def both_on(device, rtc):
+    journal = journal_on(device, rtc)
+    records = records_on(device, JOURNAL_SECTORS, LOG_SECTORS - JOURNAL_SECTORS, rtc)
     journal.open()
     records.open()
-    recover_pair(journal, records)
+    return journal, records
+
+
+def boot(device, rtc):
+    device.clear_counts()
+    recover_pair(*both_on(device, rtc))
     return {"reads": device.reads, "bytes": device.read_size, "programs": device.programs}
 
 
 print(
     json.dumps(
         {
-            "journal": measure_journal(),
+            "journal": measure_journal([-19600, 2150], SAMPLE_SIZE),
+            "journal_1_probe": measure_journal([-19600], ONE_PROBE_SIZE),
             "littlefs": measure_littlefs(),
             "readings_2mb": measure_capacity(),
             "recovery": measure_recovery(),
