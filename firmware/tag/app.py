@@ -46,9 +46,10 @@ def open_parts() -> tuple:
     Writes nothing new, but for the erasure that a decommissioned tag still owes.
     """
     board = open_board()
-    storage = Storage(board.partition("keys"), board.partition("log"))
+    rtc = board.rtc()
+    storage = Storage(board.partition("keys"), board.partition("log"), rtc)
     storage.open()
-    clock = Clock(Uptime(time.ticks_ms, time.ticks_diff), board.drift_ppm, board.rtc())
+    clock = Clock(Uptime(time.ticks_ms, time.ticks_diff), board.drift_ppm, rtc)
     stored = storage.state.get(statestore.CLOCK)
     if stored:
         clock.restore(int.from_bytes(stored, "big"))

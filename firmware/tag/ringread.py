@@ -27,17 +27,16 @@ class Reader:
         self.place(-1, 0, 0, 0)
 
     def hold(self, index: int, entry) -> None:
-        """Keeps *entry*, (kind, payload), that recovery read on its way; for one `take`."""
+        """Keeps *entry*, (kind, payload), that recovery read on its way, until `release`."""
         self._held = (index, entry)
 
     def release(self) -> None:
         """Gives the memory of what is held back."""
         self._held = None
 
-    def take(self, index: int) -> tuple | None:
-        """Returns (kind, payload) if entry *index* is held."""
-        held, self._held = self._held, None
-        return held[1] if held is not None and held[0] == index else None
+    def is_held(self, index: int) -> bool:
+        """True if entry *index* can be had without a read."""
+        return self._held is not None and self._held[0] == index
 
     def place(self, sector: int, sector_seq: int, slot: int, index: int) -> None:
         """Sets the position: entry *index* is the first at or after *slot*."""
@@ -55,6 +54,8 @@ class Reader:
         ring = self._ring
         if not ring.first <= index < ring.next:
             raise IndexError(index)
+        if self.is_held(index):
+            return self._held[1]
         self._seek(index)
         count = self._skip_to(index)
         buffer = self._head
@@ -117,11 +118,8 @@ def entries(ring, start: int, end: int):
 def read_newest(ring, reader) -> tuple:
     """Returns (kind, payload) of the newest entry of *ring*; see `Ring.read_newest`."""
     index = ring.next - 1
-    held = reader.take(index)
-    if held is not None:
-        return held
-    if index < ring.first:
-        raise IndexError(index)
+    if index < ring.first or reader.is_held(index):
+        return reader.read(index)
     # Far from its sector's start, most likely: one read of the whole is cheaper than a walk.
     sector, sector_seq, first, _ = ring.place_of(index)
     buffer = bytearray(ringframe.slot_offset(ring.slot_count))
