@@ -49,7 +49,14 @@ def build(app) -> GattService:
 
     def new_session():
         return AccessSession(
-            admission, state, app.recorder, app.trip, app.clock, app.entropy, verify
+            admission,
+            state,
+            app.recorder,
+            app.trip,
+            app.clock,
+            app.entropy,
+            verify,
+            app.key_roll,
         )
 
     return GattService(

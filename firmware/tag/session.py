@@ -5,7 +5,7 @@
 
 Order of the tests is rule T2: length, version, door, form, lock, challenge, proof,
 revocation, trip, clock, scope. Commands that belong to later versions (checkpoint, time,
-receipts, roll, orders) pass the scope test and answer BAD_STATE. Seams for them: the
+receipts, orders) pass the scope test and answer BAD_STATE. Seams for them: the
 table `_run` looks into, and `_standing`, which is where byte budgets will be asked.
 docs/access-protocol.md is normative.
 """
@@ -17,11 +17,19 @@ from sealwire.sync import SyncError, TagSync, parse_sync
 
 from .clock import SRC_TICKET
 from .entropy import EntropyError
+from .fleetkey import FleetKey
 from .handover import Handover
 from .ringlog import RingFull
 
 # A repeated one of these (its answer was lost) must not be carried out twice.
-_ONCE = (protocol.OFFER, protocol.ACCEPT, protocol.TRIP, protocol.TRIP_END)
+_ONCE = (
+    protocol.OFFER,
+    protocol.ACCEPT,
+    protocol.TRIP,
+    protocol.TRIP_END,
+    protocol.ROLL,
+    protocol.FLEET_NEXT,
+)
 # These alone do not make a visit worth an entry in the chain.
 _NOT_ITEMISED = (protocol.STATUS, protocol.ACK, protocol.BYE)
 
@@ -29,13 +37,15 @@ _NOT_ITEMISED = (protocol.STATUS, protocol.ACK, protocol.BYE)
 class AccessSession:
     """Serves one link. `receive` takes whole control messages, `next_bulk` gives frames."""
 
-    def __init__(self, admission, state, recorder, trip, clock, entropy, verify):
+    def __init__(self, admission, state, recorder, trip, clock, entropy, verify, key_roll):
         self._admission = admission
         self._recorder = recorder
         self._trip = trip
         self._clock = clock
         self._entropy = entropy
         self._handover = Handover(state, recorder, trip, verify)
+        self._fleet_key = FleetKey(state, recorder, verify)
+        self._key_roll = key_roll
         self._challenge = None  # (ticket, keys) between CHALLENGE and PROOF
         self._bad_doors = 0
         self._ticket = None  # of the open session
@@ -53,6 +63,8 @@ class AccessSession:
             protocol.ACCEPT: self._accept,
             protocol.TRIP: self._start_trip,
             protocol.TRIP_END: self._end_trip,
+            protocol.ROLL: self._roll,
+            protocol.FLEET_NEXT: self._fleet_next,
             protocol.BYE: self._bye,
         }
 
@@ -286,13 +298,29 @@ class AccessSession:
     def _attest(self, args):
         if len(args) != protocol.NONCE_SIZE:
             return BAD_FORM, b""
+        if self._key_roll.is_lost:
+            return BAD_STATE, b""  # an attestation without a key would prove nothing
         return OK, self._recorder.attest(bytes(args))
 
     def _offer(self, args):
         return self._handover.take(protocol.OFFER, args, self._ticket.tno, self._ticket.holder)
 
     def _accept(self, args):
-        return self._handover.take(protocol.ACCEPT, args, self._ticket.tno, self._ticket.holder)
+        answer = self._handover.take(protocol.ACCEPT, args, self._ticket.tno, self._ticket.holder)
+        if answer[0] == OK:
+            # K1, H3. The acceptance stands, also if this roll has to wait.
+            self._key_roll.roll()
+        return answer
+
+    def _roll(self, args):
+        if args:
+            return BAD_FORM, b""
+        if not self._key_roll.roll():
+            return BAD_STATE, b""
+        return OK, self._recorder.head()[0].to_bytes(4, "big")
+
+    def _fleet_next(self, args):
+        return self._fleet_key.take(args), b""
 
     def _pending(self, args):
         offer = self._handover.pending

@@ -151,9 +151,7 @@ LATER = [
     protocol.RECEIPT,
     protocol.SERVICE_CERT,
     protocol.CONFIG,
-    protocol.ROLL,
     protocol.ORDER,
-    protocol.FLEET_NEXT,
     protocol.KEYS,
     protocol.ALARM_ACK,
 ]

@@ -144,6 +144,19 @@ class FakeEntropy:
         return bytes(size) if self.stuck else os.urandom(size)
 
 
+class FakeKeyRoll:
+    """Counts the rolls it was asked for."""
+
+    def __init__(self):
+        self.is_lost = False
+        self.is_able = True
+        self.count = 0
+
+    def roll(self):
+        self.count += 1
+        return self.is_able and not self.is_lost
+
+
 def believe_every_signature(public_key, signature, parts):
     """Stands for the verify function where signatures are not what is looked at."""
     return True
@@ -167,6 +180,7 @@ class TagParts:
         self.trip = Trip(self.state, self.recorder)
         self.trip.resume()
         self.entropy = FakeEntropy(stuck)
+        self.key_roll = FakeKeyRoll()
         self.admission = Admission(self.state, self.recorder, self.uptime)
         self.admission.load()
 
@@ -182,6 +196,7 @@ class TagParts:
             self.clock,
             self.entropy,
             self.verify,
+            self.key_roll,
         )
 
     def reboot(self):
