@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from sealwire import cbor, labels, record, statement
-from tests.vectors.chain import sha256
+from tests.vectors.chain import P256_ORDER, sha256
 
 _DRIFT = 0.05
 _ALLOWED_STATEMENTS = (16, 17, 19, 21, 23, 24, 25)
@@ -32,10 +32,20 @@ def _verifies(public: bytes, protected: bytes, payload: bytes, signature: bytes)
             Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
         else:
             r, s = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
+            if s > P256_ORDER // 2:
+                return False
             key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public)
             der = utils.encode_dss_signature(r, s)
             key.verify(der, message, ec.ECDSA(hashes.SHA256()))
-    except InvalidSignature:
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _is_point(x: bytes, y: bytes) -> bool:
+    try:
+        ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x04" + x + y)
+    except ValueError:
         return False
     return True
 
@@ -115,6 +125,7 @@ class Verifier:
             self.keys = [cose_key[-2]]
         else:
             self.check(set(cose_key) == {1, -1, -2, -3} and cose_key[-1] == 1, "R5", bad)
+            self.check(_is_point(cose_key[-2], cose_key[-3]), "R5", bad)
             self.keys = [bytes([2 + (cose_key[-3][-1] & 1)]) + cose_key[-2]]
         self.by_fleet(fields[6], protected, payload, signature, "R6", "certificate")
         self.tid = sha256(source)[:8]

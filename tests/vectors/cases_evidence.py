@@ -20,6 +20,7 @@ from tests.vectors.chain import (
     TAG,
     TAG_EPOCH_1,
     TAG_ES256,
+    TAG_ES256_EPOCH_1,
     Chain,
     certificate,
     cose_sign1,
@@ -130,6 +131,17 @@ def long_trip() -> object:
 def secure_element() -> object:
     """A tag that signs with ES256 and a P-256 key."""
     chain = Chain(key=TAG_ES256, certificate=certificate(TAG_ES256))
+    chain.add(events=_LID)
+    chain.attest()
+    return chain
+
+
+@case("", "ok")
+def secure_element_roll() -> object:
+    """The same, with a second epoch: NEXT_KEY is a compressed point of 33 bytes."""
+    chain = Chain(key=TAG_ES256, certificate=certificate(TAG_ES256))
+    chain.add(events=_LID)
+    chain.roll(TAG_ES256_EPOCH_1)
     chain.add(events=_LID)
     chain.attest()
     return chain
@@ -288,6 +300,32 @@ def r5_unknown_claim_value() -> object:
 def r5_unknown_curve() -> object:
     """X25519 is no signature key."""
     return _certified(certificate(cnf={1: {1: 1, -1: 4, -2: bytes(32)}}))
+
+
+@case("R5", "certificate malformed", 0)
+def r5_p256_off_the_curve() -> object:
+    """One bit of y, not its last: the compressed point would be the same."""
+    y = bytearray(TAG_ES256.cose_key[-3])  # type: ignore[call-overload]
+    y[31] ^= 2
+    return _certified(certificate(cnf={1: {**TAG_ES256.cose_key, -3: bytes(y)}}), TAG_ES256)
+
+
+@case("R5", "certificate malformed", 0)
+def r5_p256_without_y() -> object:
+    """Only x."""
+    key = {name: value for name, value in TAG_ES256.cose_key.items() if name != -3}
+    return _certified(certificate(cnf={1: key}), TAG_ES256)
+
+
+@case("R3", "float or simple value not allowed", 0)
+def r3_p256_sign_bit() -> object:
+    """y as true or false, which RFC 9053 section 7.1.1 knows and this format does not."""
+    claims = {2: "ST-0001", 6: 1_790_000_000, 8: {1: {**TAG_ES256.cose_key, -3: 0}}}
+    claims |= {-70001: "virtual", -70002: "0.1.0"}  # type: ignore[dict-item]
+    payload = cbor.encode(claims)
+    at = payload.index(b"\x22\x00")  # key -3, value 0
+    payload = payload[: at + 1] + b"\xf5" + payload[at + 2 :]
+    return _certified(cose_sign1(FLEET, payload), TAG_ES256)
 
 
 @case("R5", "certificate malformed", 0)

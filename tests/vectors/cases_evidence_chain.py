@@ -4,6 +4,7 @@
 from sealwire import cbor, labels
 from tests.vectors.cases_evidence import case, three
 from tests.vectors.chain import (
+    P256_ORDER,
     START_UTC_S,
     STRANGER,
     TAG,
@@ -85,6 +86,36 @@ def r10_s_plus_l() -> object:
     good = chain.add(events=_LID)
     s = int.from_bytes(good[-32:], "little") + 2**252 + 27742317777372353535851937790883648493
     chain.records[0] = good[:-32] + s.to_bytes(32, "little")
+    return chain
+
+
+def _p256_chain() -> Chain:
+    return Chain(key=TAG_ES256, certificate=certificate(TAG_ES256))
+
+
+@case("R10", "record signature wrong", 1)
+def r10_p256_upper_half() -> object:
+    """order - s instead of s: as good to ECDSA, and another record."""
+    chain = _p256_chain()
+    good = chain.add(events=_LID)
+    s = P256_ORDER - int.from_bytes(good[-32:], "big")
+    chain.records[0] = good[:-32] + s.to_bytes(32, "big")
+    return chain
+
+
+@case("R10", "record signature wrong", 1)
+def r10_p256_zero() -> object:
+    """r and s 0."""
+    chain = _p256_chain()
+    chain.add(events=_LID, signature=bytes(64))
+    return chain
+
+
+@case("R10", "record signature wrong", 1)
+def r10_p256_stranger() -> object:
+    """Signed by an Ed25519 key under a header that says -7."""
+    chain = _p256_chain()
+    chain.add(events=_LID, key=TAG, protected=b"\xa1\x01\x26")
     return chain
 
 
@@ -206,6 +237,14 @@ def r14_33_bytes() -> object:
     """A P-256 point in a chain of Ed25519."""
     chain = Chain()
     chain.roll(TAG_ES256)
+    return chain
+
+
+@case("R14", "epoch key does not fit the algorithm", 1)
+def r14_32_bytes() -> object:
+    """An Ed25519 key in a chain of P-256."""
+    chain = _p256_chain()
+    chain.roll(TAG)
     return chain
 
 

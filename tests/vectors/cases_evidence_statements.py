@@ -12,8 +12,10 @@ from tests.vectors.chain import (
     STRANGER,
     TAG,
     TAG_EPOCH_1,
+    TAG_ES256,
     Chain,
     Ed25519Key,
+    certificate,
     service_certificate,
     sha256,
     signed_statement,
@@ -74,6 +76,15 @@ def r18_attestation_by_stranger() -> object:
     """Not the epoch key."""
     chain = three()
     chain.attest(key=STRANGER)
+    return chain
+
+
+@case("R18", "statement signature wrong", 2)
+def r18_eddsa_attestation_for_p256() -> object:
+    """An attestation with -8 for a tag whose key is P-256."""
+    chain = Chain(key=TAG_ES256, certificate=certificate(TAG_ES256))
+    chain.add(events=_LID)
+    chain.attest(key=TAG)
     return chain
 
 

@@ -18,7 +18,7 @@ from sealwire import cbor, labels, record, statement
 
 ISSUED_AT_S = 1_790_000_000  # 2026-09-21T14:13:20Z
 START_UTC_S = 1_795_000_000  # of the first record
-_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 def sha256(content: bytes) -> bytes:
@@ -51,7 +51,7 @@ class P256Key:
 
     def __init__(self, name: str) -> None:
         secret = int.from_bytes(sha256(b"sealtrail test key " + name.encode()), "big")
-        self._key = ec.derive_private_key(secret % _P256_ORDER, ec.SECP256R1())
+        self._key = ec.derive_private_key(secret % P256_ORDER, ec.SECP256R1())
         point = self._key.public_key().public_numbers()
         self.public = self._key.public_key().public_bytes(
             serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint
@@ -64,10 +64,10 @@ class P256Key:
         }
 
     def sign(self, message: bytes) -> bytes:
-        """r and s, 64 bytes (RFC 9053 section 2.1)."""
+        """r and s, 64 bytes (RFC 9053 section 2.1); s in the lower half (R10)."""
         der = self._key.sign(message, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
         r, s = utils.decode_dss_signature(der)
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        return r.to_bytes(32, "big") + min(s, P256_ORDER - s).to_bytes(32, "big")
 
 
 Key = Ed25519Key | P256Key
@@ -77,6 +77,7 @@ FLEET_OLD = Ed25519Key("fleet, retired")
 TAG = Ed25519Key("tag epoch 0")
 TAG_EPOCH_1 = Ed25519Key("tag epoch 1")
 TAG_ES256 = P256Key("tag with a secure element")
+TAG_ES256_EPOCH_1 = P256Key("tag with a secure element, epoch 1")
 SERVICE = Ed25519Key("service")
 COURIER = Ed25519Key("courier")
 STRANGER = Ed25519Key("stranger")

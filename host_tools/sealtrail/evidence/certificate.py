@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from sealtrail.evidence.cbor_strict import CborRefused, decode
-from sealtrail.evidence.cose import EDDSA, ES256, Envelope, VerifyingKey, open_envelope
+from sealtrail.evidence.cose import (
+    EDDSA,
+    ES256,
+    Envelope,
+    VerifyingKey,
+    compressed_point,
+    open_envelope,
+)
 from sealtrail.evidence.refusal import Refusal
 from sealtrail.model import TagCertificate
 
@@ -103,7 +110,9 @@ def _confirmed_key(confirmation: object) -> tuple[bytes, int]:
         return bytes(key[-2]), EDDSA
     is_p256 = set(key) == {1, -1, -2, -3} and (key[1], key[-1]) == (2, 1)
     if is_p256 and _is_32(key[-2]) and _is_32(key[-3]):
-        return bytes((2 + (key[-3][-1] & 1),)) + key[-2], ES256
+        point = compressed_point(key[-2], key[-3])
+        if point is not None:
+            return point, ES256
     raise malformed
 
 

@@ -2,7 +2,8 @@
 """COSE_Sign1 by hand: envelope (R2), signature (R10), algorithm pinned to the key (R7).
 
 Ed25519 is judged by libsodium (PyNaCl), the strictest of the common libraries: S below L,
-no point of small order, canonical encodings only. RFC 9052 sections 4.2 and 4.4.
+no point of small order, canonical encodings only. ES256 is judged by OpenSSL, with s in the
+lower half only: either way one signature has one encoding. RFC 9052 sections 4.2 and 4.4.
 
 PyNaCl's `crypto_sign_open` hands back a copy of the message, which nobody here needs; the
 C function beneath it takes NULL for that. It is called directly where PyNaCl has it.
@@ -29,6 +30,7 @@ except (ImportError, AttributeError):  # not PyNaCl's public API: it may move
 
 EDDSA, ED25519, ES256, ESP256 = -8, -19, -7, -9
 SIGNATURE_SIZE = 64
+_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _PREFIX = b"\x84\x6aSignature1"
 _EDDSA_HEADER = b"\xa1\x01\x27"
 # Content of the protected header {1: alg}, the only one a record may have.
@@ -157,8 +159,23 @@ def _holds_by_bindings(key: bytes, signed: bytes) -> bool:
     return True
 
 
+def compressed_point(x: bytes, y: bytes) -> bytes | None:
+    """The 33 bytes of a P-256 key; None if the point is not on the curve."""
+    numbers = ec.EllipticCurvePublicNumbers(
+        int.from_bytes(x, "big"), int.from_bytes(y, "big"), ec.SECP256R1()
+    )
+    try:
+        numbers.public_key()
+    except ValueError:
+        return None
+    return bytes((2 + (y[-1] & 1),)) + x
+
+
 def _holds_p256(key: bytes, signature: bytes, message: bytes) -> bool:
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    # order - s would verify too: who holds no key could make a second record of each number.
+    if s > _P256_ORDER // 2:
+        return False
     try:
         public = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), key)
         public.verify(encode_dss_signature(r, s), message, ec.ECDSA(SHA256()))
