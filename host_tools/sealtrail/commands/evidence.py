@@ -117,6 +117,8 @@ def verify(
     if found.custody:
         heads4 = ("when", "verdict", "who", "where")
         session.table("custody", heads4, view.custody_rows(found))
+    for note in view.custody_notes(found):
+        session.say(f"custody: {note}")
     for finding in analysis.findings:
         session.say(f"finding: {finding}")
     session.answer(view.as_json(found, analysis))

@@ -75,12 +75,25 @@ def custody_rows(evidence: VerifiedEvidence) -> list[tuple[str, str, str, str]]:
     return [
         (
             wording.local_text(step.claimed_utc_s, step.tz_min),
-            step.verdict,
-            f"{step.giver or '?'} to {step.receiver or '?'}",
+            step.verdict if step.key_known else f"{step.verdict}; {wording.KEY_UNKNOWN}",
+            " to ".join(
+                (_party(step.giver, step.giver_role), _party(step.receiver, step.receiver_role))
+            ),
             one_line(step.place),
         )
         for step in evidence.custody
     ]
+
+
+def custody_notes(evidence: VerifiedEvidence) -> list[str]:
+    """Why registrations that are there do not count, each once."""
+    notes = [one_line(step.key_note) for step in evidence.custody if step.key_note]
+    return list(dict.fromkeys(notes))
+
+
+def _party(name: str | None, role: str) -> str:
+    text = one_line(name or "?")
+    return f"{text} ({role})" if role else text
 
 
 def refusal_json(problem: VerifyError) -> dict[str, Any]:
@@ -133,5 +146,6 @@ def as_json(evidence: VerifiedEvidence, analysis: Analysis | None) -> dict[str, 
             for event in evidence.events
         ],
         "custody": [list(row) for row in custody_rows(evidence)],
+        "custody_notes": custody_notes(evidence),
         "findings": list(analysis.findings if analysis else evidence.findings),
     }

@@ -23,6 +23,7 @@ from sealtrail.commands.inputs import (
 from sealtrail.errors import Incomplete
 
 if TYPE_CHECKING:
+    from sealtrail.radio.sync import SyncOutcome
     from sealtrail.radio.visitor import Visitor
 
 _T = TypeVar("_T")
@@ -123,6 +124,8 @@ def sync(
     Records are safe on this computer before the tag hears so. A lost link is taken up
     again where it broke; so is a sync that was interrupted. The attestation answers a
     number that this computer chose now: that is what lets `verify` here say "proved".
+    What this home knows goes into the file: who signed the handovers (`person add`), and
+    the tag's revocation. A tag that has missed a `fleet rotate` is told of it.
 
     \b
     Exit: 0 all of it, attested; 3 the tag went on recording, sync again;
@@ -133,7 +136,9 @@ def sync(
       sealtrail sync --tag ST-0001
       sealtrail sync --ticket ST-0001-qa-3 -o evidence.seal
     """
+    from sealtrail.commands.known_statements import Rotations, add_known_statements
     from sealtrail.evidence.trust import TrustStore
+    from sealtrail.radio.carry import tell_rotations
     from sealtrail.radio.evidence_store import EvidenceStore
     from sealtrail.radio.sync import sync_tag
     from sealtrail.radio.visit import visitor_for
@@ -148,16 +153,21 @@ def sync(
     with EvidenceStore(store_path, entry.certificate) as store:
         # Durable before it is asked for: an answer to a number that was forgotten proves nothing.
         nonce = trust.new_nonce(entry.tid, session.clock.now_ms())
+        rotations = Rotations(session.home, entry)
         with radio_named(), session.progress(f"syncing {entry.serial}") as bar:
-            outcome = asyncio.run(
-                _closing(
-                    visitor,
-                    sync_tag(
-                        visitor, store, nonce, lambda now: bar(now.next_seq, now.head_seq + 1)
-                    ),
+
+            async def visiting() -> "SyncOutcome":
+                done = await sync_tag(
+                    visitor, store, nonce, lambda now: bar(now.next_seq, now.head_seq + 1)
                 )
-            )
+                why = await tell_rotations(visitor, rotations.due, rotations.note_taken)
+                if why:
+                    session.detail(f"the tag was not told of the fleet's new key: {why}")
+                return done
+
+            outcome = asyncio.run(_closing(visitor, visiting()))
         trust.note_answer(entry.tid, nonce, session.clock.now_ms())
+        revoked = add_known_statements(session.home, store, entry.tid)
         size = store.export(target)
         gap_seq = store.first_missing()
         is_whole = gap_seq > store.head_seq
@@ -166,6 +176,12 @@ def sync(
         f" last is {outcome.head_seq}"
     )
     session.say(f"{target} written, {size:,} B")
+    if rotations.taken_count:
+        session.say(f"{entry.serial} knows the fleet's new key")
+    if revoked is not None:
+        session.warn(
+            f"{entry.serial} is revoked: `verify` refuses every record after {revoked.number(2)}"
+        )
     if not is_whole:
         session.warn(
             f"{target}: lacks record {gap_seq}: this ticket reads its trip only;"
@@ -183,6 +199,8 @@ def sync(
             "unsealed_entries": outcome.attestation.unsealed_count,
             "is_complete": outcome.is_complete,
             "first_gap_seq": None if is_whole else gap_seq,
+            "rotations_told": rotations.taken_count,
+            "revoked_after": revoked.number(2) if revoked is not None else None,
         }
     )
     if not outcome.is_complete:

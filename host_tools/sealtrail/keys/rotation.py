@@ -68,6 +68,8 @@ def rotate(
 def outstanding(home: Home, certificate: bytes) -> list[RawStatement]:
     """The rotations since the fleet key that signed a tag's certificate, oldest first."""
     found = Shelf(home).all(FLEET)
+    if not found:
+        return []
     envelope = open_envelope(certificate)
     for place, one in enumerate(found):
         if VerifyingKey(one.octets(1)).holds(envelope):

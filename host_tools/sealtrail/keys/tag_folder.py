@@ -16,6 +16,7 @@ from sealtrail.keys.secrets import Vault
 
 _CERTIFICATE, _PROFILE = "certificate.cbor", "profile.cbor"
 _ACCESS_KEY, _NEXT_TICKET, _CURRENT = "access.key", "next_ticket", "current"
+_FLEET_TOLD, _ENDED = "fleet_told", "ended"
 _TNO_MAX = 0xFFFF_FFFE
 
 
@@ -83,6 +84,28 @@ class TagFolder:
             )
         atomic.write_text(self.path / _NEXT_TICKET, f"{int(text) + 1}\n")
         return int(text)
+
+    @property
+    def told_rotations(self) -> int:
+        """How many rotations of the fleet key, since its certificate, the tag has taken."""
+        path = self.path / _FLEET_TOLD
+        if not path.exists():
+            return 0
+        text = self._read(_FLEET_TOLD).decode("ascii", "replace").strip()
+        return int(text) if text.isdecimal() else 0  # told again: that harms nobody
+
+    def note_told_rotations(self, count: int) -> None:
+        """Keeps that number, durable on return."""
+        atomic.write_text(self.path / _FLEET_TOLD, f"{count}\n")
+
+    @property
+    def has_ended(self) -> bool:
+        """True once the tag was decommissioned."""
+        return (self.path / _ENDED).exists()
+
+    def note_ended(self, farewell_hash: bytes) -> None:
+        """Keeps that the tag signed its last record, durable on return."""
+        atomic.write_text(self.path / _ENDED, farewell_hash.hex() + "\n")
 
     def put_in_force(self) -> None:
         """Makes this enrolment the one in force. The last step of provisioning."""

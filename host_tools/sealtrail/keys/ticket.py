@@ -11,7 +11,7 @@ import hashlib
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sealtrail.clock import Clock
-from sealtrail.errors import UsageError, one_line
+from sealtrail.errors import AccessRefused, UsageError, one_line
 from sealtrail.home import Home, checked_serial
 from sealtrail.keys import revocation
 from sealtrail.keys.secrets import Vault
@@ -51,6 +51,10 @@ def issue(
     with home.lock(serial):
         folder = TagFolder.current(home, serial)
         revocation.refuse_if_revoked(home, serial, folder.tid)
+        if folder.has_ended:
+            raise AccessRefused(
+                f"tag {serial} was decommissioned", "Provision it again before it is used."
+            )
         entry = make(
             folder,
             vault,
