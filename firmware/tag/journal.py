@@ -30,6 +30,9 @@ _UP_SIZE = const(6)
 _VALUE_SIZE = const(3)
 _VALUE_LIMIT = const(0x800000)
 _BOOT_SIZE = const(11)
+_EVENT_HEAD_SIZE = const(7)
+# Content of an event that fits one slot: such events, too, cost no heap.
+_SHORT_CONTENT_MAX = const(5)
 
 # values: list of int (sample), else None. code, content: event (content None if empty);
 # of a boot entry, code is the cause.
@@ -43,6 +46,7 @@ class Journal:
         self._ring = ring
         self._samples = [bytearray(_UP_SIZE + n * _VALUE_SIZE) for n in range(_PROBES_MAX + 1)]
         self._boot = bytearray(_BOOT_SIZE)
+        self._events = [bytearray(_EVENT_HEAD_SIZE + n) for n in range(_SHORT_CONTENT_MAX + 1)]
         # Entries below are sealed though the ring had no room to say so; see `free`.
         self._sealed = 0
 
@@ -100,12 +104,18 @@ class Journal:
     def append_event(self, up_ms: int, code: int, content=None, is_urgent: bool = False) -> int:
         """Commits one event; *content* is CBOR bytes or None. Returns its index.
 
-        An urgent one may use the reserve of a full journal.
+        An urgent one may use the reserve of a full journal. Allocates nothing for content of
+        up to 5 B. Raises as `Ring.append`.
         """
-        payload = bytearray(_UP_SIZE + 1)
+        size = len(content) if content else 0
+        if size <= _SHORT_CONTENT_MAX:
+            payload = self._events[size]
+        else:
+            payload = bytearray(_EVENT_HEAD_SIZE + size)
         _put_up_ms(payload, 0, up_ms)
         payload[_UP_SIZE] = code
-        payload = payload + content if content else payload
+        for i in range(size):
+            payload[_EVENT_HEAD_SIZE + i] = content[i]
         return self._ring.append(EVENT_ENTRY, payload, is_urgent)
 
     def append_boot(self, boot: int, up_ms: int, cause: int = 0) -> int:
