@@ -58,16 +58,6 @@ class BufferMap:
         """Content and address of every object placed."""
         return [(place.root, place.start) for place in self._places.values()]
 
-    def span_of(self, address: int, size: int) -> Span | None:
-        """The span in which *size* bytes at *address* lie, a writable one before others."""
-        found = None
-        for span in self.spans:
-            if span.start <= address and address + size <= span.end:
-                if span.is_writable:
-                    return span
-                found = span
-        return found
-
     def _new_place(self, root: memoryview) -> _Place:
         start = self._next + (1 if root.readonly else 0)
         self._next = (start + len(root) + _GAP) & ~63

@@ -28,6 +28,7 @@ STOP = TRAPS + 4 * RUNTIME_COUNT  # where a called function returns to
 _OBJECT_TO_NATIVE, _NATIVE_TO_OBJECT, _FLOOR_DIVIDE, _MODULO = 3, 4, 46, 47
 _TYPE_OBJECT, _TYPE_BOOL, _TYPE_INT = 0, 1, 2
 
+_READABLE, _WRITABLE = 1, 2
 _SINGLES = (None, False, True)
 
 
@@ -90,6 +91,10 @@ class Machine(ABC):
         self._blocks = array("I")
         self._accesses = array("Q")
         self._fault = ""
+        # Who may touch which byte: nobody, readers, everybody.
+        self._rights = bytearray(MEMORY_SIZE if is_strict else 0)
+        self._allow(STACK_LOW, STACK_TOP, _WRITABLE)
+        self._allow(RUNTIME_TABLE, CODE, _READABLE)
         self._start()
         table = [self._handle(value) for value in _SINGLES]
         table += [TRAPS + 4 * i for i in range(len(table), RUNTIME_COUNT)]
@@ -136,6 +141,7 @@ class Machine(ABC):
                 self._write(at, function.code)
                 entries.append(Entry(base, at))
                 at += len(function.code)
+        self._allow(self._top, at, _READABLE)
         self._top = at + 4095 & ~4095
         if self._top > STACK_LOW:
             raise MemoryError("code")
@@ -148,6 +154,8 @@ class Machine(ABC):
         self._write(ARGUMENTS, struct.pack(f"<{len(words)}I", *words))
         before = self.tally.instruction_count
         result = self._run(entry, len(arguments))
+        for span in self._buffers.spans:
+            self._allow(span.start, span.end, 0)
         if not self._fault:
             self._take_back()
         if self._fault:
@@ -167,20 +175,17 @@ class Machine(ABC):
             self._accesses.append(address << 1 | is_write)
         if not self.is_strict or self._fault:
             return
-        verb = "write" if is_write else "read"
-        if address % size:
-            self._fault = f"{verb} of {size} bytes at {address:#x}, not aligned"
-        elif STACK_LOW <= address < STACK_TOP:
+        last, wanted = address + size - 1, _WRITABLE if is_write else _READABLE
+        is_there = address % size == 0 and last < MEMORY_SIZE
+        if is_there and self._rights[address] >= wanted and self._rights[last] >= wanted:
             return
-        elif RUNTIME_TABLE <= address < self._top:
-            if is_write:
-                self._fault = f"write to code or constants at {address:#x}"
+        self._fault = f"{'write' if is_write else 'read'} of {size} bytes at {address:#x}: "
+        if address % size:
+            self._fault += "not aligned"
+        elif last < MEMORY_SIZE and self._rights[address]:
+            self._fault += "read-only"
         else:
-            span = self._buffers.span_of(address, size)
-            if span is None:
-                self._fault = f"{verb} of {size} bytes at {address:#x}, outside every buffer"
-            elif is_write and not span.is_writable:
-                self._fault = f"write to read-only bytes, argument {span.argument}"
+            self._fault += "outside every buffer"
 
     def _runtime_call(self, index: int, first: int, second: int) -> int:
         """Stands in for entry *index* of mp_fun_table."""
@@ -203,7 +208,7 @@ class Machine(ABC):
         self._buffers = BufferMap(self._write)
         self._arguments = arguments
         self._fault = ""
-        self._blocks, self._accesses = array("I"), array("Q")
+        del self._blocks[:], self._accesses[:]
 
     def _keep(self, value: object) -> int:
         """The word for a constant, which lives as long as the machine."""
@@ -246,7 +251,14 @@ class Machine(ABC):
 
     def _place(self, buffer: object) -> int:
         index = [argument is buffer for argument in self._arguments].index(True)
-        return self._buffers.place(buffer, index)  # type: ignore[arg-type]
+        address = self._buffers.place(buffer, index)  # type: ignore[arg-type]
+        span = self._buffers.spans[-1]
+        self._allow(span.start, span.end, _WRITABLE if span.is_writable else _READABLE)
+        return address
+
+    def _allow(self, start: int, end: int, rights: int) -> None:
+        if self.is_strict:
+            self._rights[start:end] = bytes([rights]) * (end - start)
 
     def _take_back(self) -> None:
         """Copies what the code wrote into the buffers of the caller."""

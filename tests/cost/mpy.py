@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The .mpy container, version 6.3, as mpy-cross writes it (MicroPython docs, "reference/mpyfiles").
+"""The .mpy container, version 6.3, as mpy-cross writes it (MicroPython docs, "mpyfiles").
 
 Only what counting needs: which constants a module has, and the code of each of its functions.
 """

