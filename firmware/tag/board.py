@@ -97,6 +97,18 @@ class Board:
 
         return ATECC608(self._bus(spec["bus"]), spec["address"])
 
+    def enable_entropy(self) -> None:
+        """Switches on what the random generator lives on, before a first key is made.
+
+        An ESP32's generator is a true one only while its radio runs (ESP-IDF, "Random Number
+        Generation"); it stays on, for the tag is reset behind its enrolment. The virtual
+        board takes its bytes from the computer's own generator. Raises OSError.
+        """
+        if "chip" in self._spec:
+            import bluetooth
+
+            bluetooth.BLE().active(True)
+
     def set_led(self, on: bool) -> None:
         """Switches the status LED."""
         spec = self._spec["led"]

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Random bytes for keys and nonces, after a start-up health test.
+"""Random bytes for keys and nonces, behind a health test.
 
-The tests are the two of NIST SP 800-90B section 4.4, on 1 KiB at start: they find a source that
-is stuck or badly biased (on an ESP32: radio off, so that the generator has no noise). They do
-not prove that a source is good; that is why a key seed also takes bytes from the host.
+The tests are the two of NIST SP 800-90B section 4.4, on 1 KiB at start and before each key seed:
+they find a source that is stuck or badly biased. They do not prove that a source is good: an
+ESP32's generator without the radio's noise gives pseudo-random numbers, and those pass.
+That is why the first seed is made with the radio on (`board.enable_entropy`), why it also takes
+bytes from the host, and why each later seed takes the one before it (seedkeys.py).
 
 Assumed: at least H = 4 bits of entropy per byte. False alarm: 2**-30 per test, which gives
     repetition count: 1 + ceil(30 / H) = 9 equal bytes in a row (section 4.4.1);
@@ -62,7 +64,16 @@ class Entropy:
         """
         self._source = random_source
         self._unique_id = unique_id
-        self.fault = health_fault(random_source(_SAMPLE_SIZE))
+        self.fault = ""
+        self.test()
+
+    def test(self) -> str:
+        """Runs the health test on fresh bytes; returns "" or what is wrong.
+
+        A source that failed once stays failed until it passes again: a radio that was off.
+        """
+        self.fault = health_fault(self._source(_SAMPLE_SIZE))
+        return self.fault
 
     def random(self, size: int) -> bytes:
         """Returns *size* random bytes. Raises EntropyError when the health test failed."""
@@ -74,8 +85,10 @@ class Entropy:
         """Returns a 32-byte key seed that is secret if *either* contribution is.
 
         SHA-512 over label, 64 bytes of the device, the chip's number and *host_bytes*, each
-        with its length, cut to 32 bytes. Raises EntropyError when the health test failed.
+        with its length, cut to 32 bytes. Tests the source anew; raises EntropyError when it
+        fails.
         """
+        self.test()
         device = self.random(_DEVICE_SIZE)
         from .ed25519.sha512 import Sha512
 

@@ -62,3 +62,16 @@ def test_a_failed_source_is_refused_but_does_not_stop_the_tag() -> None:
 
 def test_a_healthy_source_gives_what_it_has() -> None:
     assert Entropy(lambda size: COUNTING[:size]).random(3) == b"\0\1\2"
+
+
+def test_the_source_is_tested_anew_before_each_seed() -> None:
+    sources = [os.urandom]
+    entropy = Entropy(lambda size: sources[0](size))
+    assert entropy.fault == ""
+    sources[0] = bytes  # the radio went off
+    with pytest.raises(EntropyError, match="repetition"):
+        entropy.seed(b"host")
+    with pytest.raises(EntropyError):
+        entropy.random(8)
+    sources[0] = os.urandom
+    assert entropy.test() == "" and len(entropy.random(8)) == 8
