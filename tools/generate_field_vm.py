@@ -43,6 +43,8 @@ N = LIMB_COUNT
 # Places in the scratch, in words: three pairs of operands, then three products of 19 columns.
 LOW, HIGH, SUM = 0, 20, 40  # halves a0, b0; a1, b1; a0 + a1, b0 + b1
 Z0, Z2, ZM = 60, 80, 100
+MIDDLE = 130  # zm - z0 - z2, between ten words that stay zero on each side
+PASS_STEP = 5  # columns a turn of the reduction's passes: a divisor of 20
 SUM_STEP = 5  # limbs a turn of the sums: a divisor of 20
 
 HEADER = '''# SPDX-License-Identifier: MIT
@@ -64,10 +66,11 @@ import micropython
 
 # Only the first two locals of a viper function live in registers: `limb` and `m`. They are
 # arguments (program size, scratch) at entry and the working registers from then on.
-# Scratch (120 words): 0 a0, 10 b0, 20 a1, 30 b1, 40 a0 + a1, 50 b0 + b1, 60 z0, 80 z2, 100 zm.
+# Scratch (160 words): 0 a0, 10 b0, 20 a1, 30 b1, 40 a0 + a1, 50 b0 + b1, 60 z0, 80 z2, 100 zm,
+# 130 zm - z0 - z2. The words 79, 119, 120..129 and 150..159 are zero at entry and stay so.
 @micropython.viper
 def run_program(limb: uint, m: ptr32, memory: ptr32, program: ptr8):
-    """Runs *limb* bytes of *program* on *memory*, with *m* as scratch of 120 words."""
+    """Runs *limb* bytes of *program* on *memory*, with *m* as scratch of 160 words."""
 '''
 
 
@@ -161,29 +164,37 @@ def put_square_columns(out: Source) -> None:
 def put_reduction(out: Source) -> None:
     """Carries the high columns, folds them in with 2**260 = 608 (mod p), carries the sum.
 
-    The middle part zm - z0 - z2 begins at column 10 of the product: its columns 10..18 belong to
-    the high columns 20..28, its columns 0..9 to the low columns 10..19.
+    The middle part zm - z0 - z2 begins at column 10 of the product: its columns 0..9 belong to
+    the low columns 10..19, the others to the high columns. Words that stay zero around it, and
+    behind z0 and zm, make all 20 columns of a pass alike.
     """
-    out.put("m = ptr32(scratch)")
-    middle = f"m[{{k:{ZM}}}] = m[{{k:{ZM}}}] - m[{{k:{Z0}}}] - m[{{k:{Z2}}}]"
-    out.each(middle, range(2 * HALF - 1))
-    for k in range(N - 1):
-        total = f"m[{Z2 + k}] + m[{ZM + HALF + k}]" if k < HALF - 1 else f"m[{Z2 + k}]"
-        carry = "(limb >> 13) + " if k else ""
-        out.put(f"limb = {carry}uint({total})", f"m[{Z2 + k}] = limb & {MASK}")
-    out.put(f"m[{Z2 + N - 1}] = limb >> 13")
-    out.put("g = ptr32(slots + uint(program[at + 1]) * 80)", "f = g")
-    for k in range(N):
-        carry = "(limb >> 13) + " if k else ""
-        low = [f"m[{Z0 + k}]"] if k < N - 1 else []
-        low += [f"m[{ZM - HALF + k}]"] if k >= HALF else []
-        out.put(f"limb = {carry}uint(m[{Z2 + k}] * {FOLD} + {' + '.join(low)})")
-        out.put(f"g[{k}] = limb & {MASK}")
-    out.put("m = g")
+    out.put("m = ptr32(scratch)", f"m[{Z2 + N - 1}] = 0")
+    middle = f"m[{{k:{MIDDLE}}}] = m[{{k:{ZM}}}] - m[{{k:{Z0}}}] - m[{{k:{Z2}}}]"
+    put_pass(out, [middle], "m")
+    high = f"limb = (limb >> 13) + uint(m[{{k:{Z2}}}] + m[{{k:{MIDDLE + HALF}}}])"
+    out.put("limb = uint(0)")
+    put_pass(out, [high, f"m[{{k:{Z2}}}] = limb & {MASK}"], "m")
+    out.put(f"m[{Z2 + N - 1}] = limb")  # the top one keeps all its bits
+    out.put("g = ptr32(slots + uint(program[at + 1]) * 80)", "f = g", "limb = uint(0)")
+    total = f"m[{{k:{Z2}}}] * {FOLD} + m[{{k:{Z0}}}] + m[{{k:{MIDDLE - HALF}}}]"
+    put_pass(out, [f"limb = (limb >> 13) + uint({total})", f"g[{{k:0}}] = limb & {MASK}"], "mg")
+    out.put("m = f", "g = f")
     out.put(f"limb = (limb >> 13) * {FOLD} + uint(m[0])", f"m[0] = limb & {MASK}")
     for k in (1, 2):
         out.put(f"limb = (limb >> 13) + uint(m[{k}])", f"m[{k}] = limb & {MASK}")
     out.put("m[3] = (limb >> 13) + uint(m[3])", "m = ptr32(scratch)")
+
+
+def put_pass(out: Source, templates: list[str], pointers: str) -> None:
+    """Puts the lines of one column for all 20, PASS_STEP columns a turn; *m* returns."""
+    out.put(f"turn = {N // PASS_STEP}", "while turn:")
+    out.depth += 1
+    for k in range(PASS_STEP):
+        for template in templates:
+            out.each(template, range(k, k + 1))
+    out.put(*(f"{p} = ptr32(uint({p}) + {4 * PASS_STEP})" for p in pointers), "turn -= 1")
+    out.depth -= 1
+    out.put("m = ptr32(scratch)")
 
 
 def put_product(out: Source) -> None:

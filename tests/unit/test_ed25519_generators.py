@@ -99,14 +99,14 @@ def test_a_program_that_breaks_the_weights_is_not_assembled(
 def test_python_and_programs_name_the_same_slots() -> None:
     slots = _names_of(PACKAGE / "slots.py")
     pairs = {
-        "X": "X", "Y": "Y", "Z": "Z", "WORK": "a", "ROOT_MINUS": "a", "ROOT_PLUS": "b", "OPERAND": "ypx",
-        "NEGATED": "NX", "D": "D", "D2": "D2", "ONE": "ONE", "ROOT": "ROOT", "DOUBLED": "u",
+        "X": "X", "Y": "Y", "Z": "Z", "WORK": "a", "ROOT_MINUS": "a", "ROOT_PLUS": "b",
+        "OPERAND": "ypx", "NEGATED": "NX", "D": "D", "D2": "D2", "ONE": "ONE", "ROOT": "ROOT", "DOUBLED": "u",
         "X_ROOT": "x", "ZERO": "ZERO",
     }  # fmt: skip
     for name, slot in pairs.items():
         assert slots.pop(name) == point_programs.SLOTS[slot], name
     assert slots.pop("MULTIPLES") > max(point_programs.SLOTS.values())
-    scratch_words = generate_field_vm.ZM + field_bounds.LIMB_COUNT
+    scratch_words = generate_field_vm.MIDDLE + field_bounds.LIMB_COUNT + field_bounds.HALF
     assert slots.pop("SCRATCH_WORDS") == scratch_words
     assert slots == {"SLOT_COUNT": 62, "WORDS": field_bounds.LIMB_COUNT}
 

@@ -16,7 +16,7 @@ UNIT = 8192
 BIAS = [15168] + [16382] * 19
 MUL, SQR, ADD, SUB, ADDC, SUBC = range(6)
 memory = array("I", [0] * 100)
-scratch = array("I", [0] * 120)
+scratch = array("I", [0] * 160)
 
 
 def value(limbs):

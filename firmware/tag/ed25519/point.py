@@ -19,11 +19,18 @@ from .slots import SCRATCH_WORDS, SLOT_COUNT, WORDS
 
 
 @micropython.viper
-def _copy_words(memory: ptr32, to: int, source: int, count: int):
+def _copy_slots(memory: ptr32, to: int, source: int, count: int):
+    """Copies *count* slots of 20 words."""
+    target = ptr32(uint(memory) + uint(to * 80))
+    memory = ptr32(uint(memory) + uint(source * 80))
+    count = count * 5
     while count:
-        memory[to] = memory[source]
-        to += 1
-        source += 1
+        target[0] = memory[0]
+        target[1] = memory[1]
+        target[2] = memory[2]
+        target[3] = memory[3]
+        target = ptr32(uint(target) + 16)
+        memory = ptr32(uint(memory) + 16)
         count -= 1
 
 
@@ -57,7 +64,7 @@ class Point:
 
     def copy(self, to: int, source: int, count: int):
         """Copies *count* slots."""
-        _copy_words(self.memory, to * WORDS, source * WORDS, count * WORDS)
+        _copy_slots(self.memory, to, source, count)
 
     def set_neutral(self):
         """The point becomes the neutral element (0, 1)."""
@@ -74,6 +81,11 @@ class Point:
         make_canonical(self._y)
         bytes_from_limbs(out, 32, self._y, WORDS)
         out[31] |= (self._x[0] & 1) << 7
+
+    def is_neutral(self) -> bool:
+        """Whether the point is (0, 1): x = 0 and y - z = 0. Public points only; changes them."""
+        self.run(programs.Y_MINUS_Z)
+        return self._is_zero(slots.X) and self._is_zero(slots.Y)
 
     def decode_negated(self, encoded) -> bool:
         """Puts minus the point *encoded* into the slots NEGATED. False when it is refused."""

@@ -2,9 +2,12 @@
 # ruff: noqa: F821 -- ptr32, uint and the like are types of the viper compiler
 """SHA-512 (FIPS 180-4) of several buffers, one after the other, without joining them.
 
-MicroPython's hashlib has SHA-256 only. A 64-bit word is two 32-bit words, high one first; sums
-are formed in 16-bit halves so that no intermediate passes 32 bits on a chip and none differs on
-a 64-bit PC. Scratch belongs to the object: hashing allocates nothing.
+MicroPython's hashlib has SHA-256 only. A 64-bit word is two 32-bit words, high one first. The
+carry between them, without a compare and without a value that differs on a 64-bit PC: with y the
+sum of the upper 16 bits of the n <= 5 low words, and the low word of the sum stored (which cuts
+it to 32 bits), the carry out of the lower 16 bits is ((stored >> 16) - y) & 7, as it is at most
+n - 1 and both sides agree modulo 2**16; (y + it) >> 16 is the carry into the high word.
+Scratch belongs to the object: hashing allocates nothing.
 """
 
 from array import array
@@ -48,13 +51,12 @@ def _compress(state: ptr32, scratch: ptr32, rounds: ptr32, block: ptr8):
         y = uint(w[3])
         a = ((x >> 1) | (y << 31)) ^ ((x >> 8) | (y << 24)) ^ (x >> 7)
         b = ((y >> 1) | (x << 31)) ^ ((y >> 8) | (x << 24)) ^ ((y >> 7) | (x << 25))
-        # Their sum with w[t - 16] and w[t - 7]. Stored and read back to cut to 32 bits.
+        # Their sum with w[t - 16] and w[t - 7].
         w[32] = lo
         w[33] = b
-        x = (lo & 0xFFFF) + (b & 0xFFFF) + uint(w[1] & 0xFFFF) + uint(w[19] & 0xFFFF)
-        y = (x >> 16) + (uint(w[32]) >> 16) + (uint(w[33]) >> 16)
-        y = y + (uint(w[1]) >> 16) + (uint(w[19]) >> 16)
-        w[33] = (y << 16) | (x & 0xFFFF)
+        y = (uint(w[32]) >> 16) + (uint(w[33]) >> 16) + (uint(w[1]) >> 16) + (uint(w[19]) >> 16)
+        w[33] = lo + b + uint(w[1]) + uint(w[19])
+        y = y + (((uint(w[33]) >> 16) - y) & 7)
         w[32] = hi + a + uint(w[0]) + uint(w[18]) + (y >> 16)
         w = ptr32(uint(w) + 8)
         i += 1
@@ -75,17 +77,16 @@ def _compress(state: ptr32, scratch: ptr32, rounds: ptr32, block: ptr8):
         lo = ((y >> 14) | (x << 18)) ^ ((y >> 18) | (x << 14)) ^ ((x >> 9) | (y << 23))
         a = (x & uint(v[10] ^ v[12])) ^ uint(v[12])
         b = (y & uint(v[11] ^ v[13])) ^ uint(v[13])
-        x = (lo & 0xFFFF) + (b & 0xFFFF) + uint(v[15] & 0xFFFF)
-        x = x + uint(k[1] & 0xFFFF) + uint(w[1] & 0xFFFF)
         v[16] = lo
-        y = (x >> 16) + (uint(v[16]) >> 16) + (b >> 16) + (uint(v[15]) >> 16)
+        y = (uint(v[16]) >> 16) + (b >> 16) + (uint(v[15]) >> 16)
         y = y + (uint(k[1]) >> 16) + (uint(w[1]) >> 16)
-        v[17] = (y << 16) | (x & 0xFFFF)
+        v[17] = lo + b + uint(v[15]) + uint(k[1]) + uint(w[1])
+        y = y + (((uint(v[17]) >> 16) - y) & 7)
         v[16] = hi + a + uint(v[14]) + uint(k[0]) + uint(w[0]) + (y >> 16)
         # d += t1
-        x = uint(v[7] & 0xFFFF) + uint(v[17] & 0xFFFF)
-        y = (x >> 16) + (uint(v[7]) >> 16) + (uint(v[17]) >> 16)
-        v[7] = (y << 16) | (x & 0xFFFF)
+        y = (uint(v[7]) >> 16) + (uint(v[17]) >> 16)
+        v[7] = uint(v[7]) + uint(v[17])
+        y = y + (((uint(v[7]) >> 16) - y) & 7)
         v[6] = uint(v[6] + v[16]) + (y >> 16)
         # new a = t1 + Sigma0(a) + Maj(a, b, c)
         x = uint(v[0])
@@ -94,21 +95,21 @@ def _compress(state: ptr32, scratch: ptr32, rounds: ptr32, block: ptr8):
         lo = ((y >> 28) | (x << 4)) ^ ((x >> 2) | (y << 30)) ^ ((x >> 7) | (y << 25))
         a = (x & uint(v[2])) ^ (uint(v[4]) & (x ^ uint(v[2])))
         b = (y & uint(v[3])) ^ (uint(v[5]) & (y ^ uint(v[3])))
-        x = (lo & 0xFFFF) + (b & 0xFFFF) + uint(v[17] & 0xFFFF)
-        v[18] = lo
-        y = (x >> 16) + (uint(v[18]) >> 16) + (b >> 16) + (uint(v[17]) >> 16)
-        hi = hi + a + uint(v[16]) + (y >> 16)
+        hi = hi + a + uint(v[16])
+        v[16] = lo
+        y = (uint(v[16]) >> 16) + (b >> 16) + (uint(v[17]) >> 16)
         v = ptr32(uint(v) - 8)
-        v[1] = (y << 16) | (x & 0xFFFF)
-        v[0] = hi
+        v[1] = lo + b + uint(v[19])
+        y = y + (((uint(v[1]) >> 16) - y) & 7)
+        v[0] = hi + (y >> 16)
         w = ptr32(uint(w) + 8)
         k = ptr32(uint(k) + 8)
         i -= 1
     i = 0
     while i < 16:
-        x = uint(state[i + 1] & 0xFFFF) + uint(v[i + 1] & 0xFFFF)
-        y = (x >> 16) + (uint(state[i + 1]) >> 16) + (uint(v[i + 1]) >> 16)
-        state[i + 1] = (y << 16) | (x & 0xFFFF)
+        y = (uint(state[i + 1]) >> 16) + (uint(v[i + 1]) >> 16)
+        state[i + 1] = uint(state[i + 1]) + uint(v[i + 1])
+        y = y + (((uint(state[i + 1]) >> 16) - y) & 7)
         state[i] = uint(state[i] + v[i]) + (y >> 16)
         i += 2
 
