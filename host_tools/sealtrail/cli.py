@@ -25,6 +25,7 @@ from sealtrail.commands import evidence as cli_evidence
 from sealtrail.commands import fleet as cli_fleet
 from sealtrail.commands import persons as cli_persons
 from sealtrail.commands import profiles as cli_profiles
+from sealtrail.commands import revoke as cli_revoke
 from sealtrail.commands import service as cli_service
 from sealtrail.commands import tag as cli_tag
 from sealtrail.commands import tickets as cli_tickets
@@ -67,7 +68,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _part in (
-    *(cli_fleet, cli_service, cli_persons, cli_tickets, cli_profiles),
+    *(cli_fleet, cli_service, cli_persons, cli_tickets, cli_revoke, cli_profiles),
     *(cli_tag, cli_visit, cli_trip, cli_evidence),
 ):
     _part.add_to(app)
