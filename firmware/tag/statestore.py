@@ -28,6 +28,8 @@ REVOCATION = const(10)
 LOCKS = const(11)
 CLOCK = const(12)
 ALARM_SPENT = const(13)
+REFUSED = const(14)  # readings and events that a full log did not take: logspace.py
+FULL_POLICY = const(15)  # u8: 0 refuse new readings when the log is full, 1 overwrite old records
 KEY_EPOCH = const(16)
 SERIAL = const(17)
 ENDED = const(18)  # after decommissioning: every secret is erased
@@ -36,7 +38,7 @@ _FILLER = const(255)
 # What belongs to visitors of one enrolment.
 _VISITOR_KEYS = (ACCESS_KEY, TRIP, PENDING_OFFER, SESSION_NUMBER, REVOCATION, LOCKS, ALARM_SPENT)
 # What one enrolment learns besides, and the next must not inherit.
-_ENROLMENT_KEYS = (KEY_EPOCH, ENDED)
+_ENROLMENT_KEYS = (KEY_EPOCH, ENDED, REFUSED, FULL_POLICY)
 # What stays for the host until the log is purged: the records mean nothing without it.
 _KEPT_AFTER_END = (CERTIFICATE, SERIAL)
 
