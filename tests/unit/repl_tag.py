@@ -189,8 +189,22 @@ class PtyTag:
             content = content[os.write(self._master, content[:1024]) :]
 
 
+def chained(certificate: bytes, count: int, begun: list[bytes] | None = None) -> list[bytes]:
+    """*count* records that continue each other, after *begun*; their signatures are zeros."""
+    records = list(begun or [])
+    for _ in range(count):
+        prev = hashlib.sha256(records[-1] if records else certificate).digest()
+        fields = {0: 0, 1: len(records), 2: prev, 3: [1, 5]}
+        payload = cbor2.dumps(fields, canonical=True)
+        records.append(cbor2.dumps(cbor2.CBORTag(18, [b"\xa1\x01\x27", {}, payload, bytes(64)])))
+    return records
+
+
 class DockTag:
-    """Answers dock requests as firmware/tag/dock.py does. *fail_at*: an op that cuts."""
+    """Answers dock requests as firmware/tag/dock.py does. *fail_at*: an op that cuts.
+
+    *unsealed_count*: readings that no record covers; *is_full*: the log takes no record.
+    """
 
     def __init__(self, fail_at: int | None = None) -> None:
         self.key = Ed25519PrivateKey.generate()
@@ -206,6 +220,9 @@ class DockTag:
         self.fail_after = False
         self.proof_nonce: bytes | None = None
         self.wrong_key = False
+        self.unsealed_count = 0
+        self.is_full = False
+        self.first_seq = 0  # older ones are overwritten
 
     def run(self, code: str, timeout_s: float = 10) -> str:
         found = re.search(r"serve_one\('([0-9a-f]*)'\)", code)
@@ -229,7 +246,9 @@ class DockTag:
                 3: "0.1.0",
                 4: int(self.certificate is not None),
             }
-            found |= {5: head, 6: self.acknowledged}
+            found |= {5: head, 6: self.acknowledged, 11: self.unsealed_count}
+            if self.records:
+                found[10] = hashlib.sha256(self.records[-1]).digest()
             if self.certificate:
                 found[7] = hashlib.sha256(self.certificate).digest()[:8]
             return {0: 0, 1: found}
@@ -242,22 +261,31 @@ class DockTag:
             self.key = Ed25519PrivateKey.generate()
             return {0: 0, 1: {1: self._proof(args)}}
         if op == 4:
-            self.certificate, self.records = args[1], []
+            self.certificate, self.records, self.unsealed_count = args[1], [], 0
             return {0: 0, 1: {1: self.access_key}}
         if op == 5:
             self.clock = (args[1], args[2])
             return {0: 0}
         if op == 6:
-            return {0: 0, 1: {1: self.records[args[1] :][:2], 2: head, 3: self.certificate}}
+            first = max(args[1], self.first_seq)
+            piece = self.records[first:][:2]
+            return {0: 0, 1: {1: piece, 2: head, 3: self.certificate, 4: first}}
         if op == 8:
             if self._holds_unreceipted() and not args.get(1):
                 return {0: 2, 1: "records are in no archive"}
-            self.certificate, self.records = None, []
+            self.certificate, self.records, self.unsealed_count = None, [], 0
             return {0: 0}
+        if op == 15:
+            assert self.certificate
+            if not self.is_full and self.unsealed_count:
+                self.records = chained(self.certificate, 1, self.records)
+                self.unsealed_count = 0
+            return {0: 0, 1: {1: self.unsealed_count}}
         return {0: 1, 1: "unknown operation"}
 
     def _holds_unreceipted(self) -> bool:
-        return self.certificate is not None and len(self.records) - 1 > self.acknowledged
+        holds = self.unsealed_count or len(self.records) - 1 > self.acknowledged
+        return self.certificate is not None and bool(holds)
 
     def _proof(self, args: dict[int, Any]) -> bytes:
         signer = Ed25519PrivateKey.generate() if self.wrong_key else self.key

@@ -17,7 +17,7 @@ from sealtrail.keys import certificate, fleet
 from sealtrail.keys.secrets import Vault
 from sealtrail.keys.tag_folder import TagFolder
 from sealtrail.keys.wallet import Wallet
-from tests.unit.repl_tag import DockTag
+from tests.unit.repl_tag import DockTag, chained
 
 
 @pytest.fixture
@@ -137,7 +137,8 @@ def test_replayed_proof_gets_no_certificate(home: Home) -> None:
 def test_records_no_archive_has_are_never_erased_unread(home: Home) -> None:
     tag = DockTag()
     provision(home, tag)
-    tag.records = [b"\xd2one", b"\xd2two", b"\xd2three"]
+    assert tag.certificate
+    tag.records = chained(tag.certificate, 3)
     with pytest.raises(AccessRefused, match="3 records"):
         provision(home, tag)
     assert len(tag.records) == 3
@@ -146,9 +147,9 @@ def test_records_no_archive_has_are_never_erased_unread(home: Home) -> None:
 def test_erase_reads_the_records_first(home: Home) -> None:
     tag = DockTag()
     first = provision(home, tag)
-    tag.records = [b"\xd2one", b"\xd2two", b"\xd2three"]
+    tag.records = records = chained(first.certificate, 3)
     again = provision(home, tag, is_erasing=True)
-    assert again.dump and again.dump.read_bytes() == first.certificate + b"\xd2one\xd2two\xd2three"
+    assert again.dump and again.dump.read_bytes() == first.certificate + b"".join(records)
     assert tag.records == []
     assert_complete(home, tag)
 
@@ -156,7 +157,8 @@ def test_erase_reads_the_records_first(home: Home) -> None:
 def test_erase_whose_reading_fails_erases_nothing(home: Home) -> None:
     tag = DockTag()
     provision(home, tag)
-    tag.records = [b"\xd2one"]
+    assert tag.certificate
+    tag.records = chained(tag.certificate, 1)
     tag.fail_at = 6
     with pytest.raises(SealtrailError):
         provision(home, tag, is_erasing=True)
@@ -166,7 +168,8 @@ def test_erase_whose_reading_fails_erases_nothing(home: Home) -> None:
 def test_receipted_tag_is_provisioned_again_without_erase_option(home: Home) -> None:
     tag = DockTag()
     provision(home, tag)
-    tag.records, tag.acknowledged = [b"\xd2one"], 0
+    assert tag.certificate
+    tag.records, tag.acknowledged = chained(tag.certificate, 1), 0
     provision(home, tag)
     assert_complete(home, tag)
 

@@ -18,6 +18,7 @@ from sealtrail.errors import AccessRefused, DeviceError, SealtrailError, one_lin
 
 _IDENTIFY, _SELF_TEST, _ENROL, _INSTALL = 1, 2, 3, 4
 _CLOCK_SET, _READ, _PROFILE, _ERASE = 5, 6, 7, 8
+_SEAL = 15
 _T = TypeVar("_T")
 _MARK = "ST1"
 _READ_SIZE = 3000
@@ -25,6 +26,11 @@ _TIMEOUT_S = 20.0
 # Self-test, key making and erasing a whole log partition are slow on a real chip.
 _SLOW_TIMEOUT_S = 90.0
 _READS_MAX = 100_000
+
+
+class FlashUnusable(DeviceError):
+    """The tag's firmware runs, but its flash map or what lies in its log does not fit."""
+
 
 _REFUSALS: dict[int, Callable[[str], SealtrailError]] = {
     1: lambda text: DeviceError(f"the tag does not understand this request: {text}"),
@@ -43,6 +49,11 @@ _REFUSALS: dict[int, Callable[[str], SealtrailError]] = {
         "Check this computer's date. The tag kept its own.",
     ),
     7: lambda text: AccessRefused("the tag is provisioned already", "Use --erase to start again."),
+    12: lambda text: FlashUnusable(
+        f"the tag cannot use its flash: {text}",
+        "Write the right table with `sealtrail flash --image FILE`; if it has it already, add"
+        " --erase-log for an empty log.",
+    ),
 }
 
 
@@ -57,6 +68,8 @@ class Identity:
     head_seq: int
     acknowledged_seq: int
     tid: bytes | None
+    head_hash: bytes = b""  # SHA-256 of the newest record; empty without one
+    unsealed_count: int = 0  # readings and events that no record covers yet
 
     @property
     def unreceipted_count(self) -> int:
@@ -90,6 +103,8 @@ class Dock:
             head_seq=_typed(found, 5, int),
             acknowledged_seq=_typed(found, 6, int),
             tid=_typed(found, 7, bytes) if found.get(7) else None,
+            head_hash=_typed(found, 10, bytes) if 10 in found else b"",
+            unsealed_count=_typed(found, 11, int) if 11 in found else 0,
         )
 
     def self_test(self) -> tuple[Check, ...]:
@@ -130,19 +145,29 @@ class Dock:
         """
         self._ask(_ERASE, {1: 1} if also_unreceipted else {}, _SLOW_TIMEOUT_S)
 
+    def seal(self) -> int:
+        """Has the tag make records of all that it holds; returns how many entries are left.
+
+        None is left unless its log is full.
+        """
+        return _typed(self._ask(_SEAL, timeout_s=_SLOW_TIMEOUT_S), 1, int)
+
     def read_all(
         self, progress: Callable[[int, int], None] = lambda done, total: None
     ) -> tuple[bytes, list[bytes]]:
-        """The certificate and all records, oldest first, as the tag has them."""
+        """The certificate and all records that the tag still has, oldest first."""
         records: list[bytes] = []
         first: int | None = None
         for _ in range(_READS_MAX):
             seq = 0 if first is None else first + len(records)
             answer = self._ask(_READ, {1: seq, 2: _READ_SIZE})
             piece, head = _typed(answer, 1, list), _typed(answer, 2, int)
-            first = seq if first is None else first
-            records += (bytes(one) for one in piece)
-            progress(len(records), head + 1)
+            if first is None:
+                first = _typed(answer, 4, int) if 4 in answer else seq
+            if not all(isinstance(one, bytes) for one in piece):
+                raise DeviceError("the tag gives something that is no record", "Repeat the dump.")
+            records += piece
+            progress(first + len(records), head + 1)
             if first + len(records) > head:
                 return _typed(answer, 3, bytes), records
             if not piece:

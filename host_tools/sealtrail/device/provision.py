@@ -17,10 +17,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sealtrail import atomic
 from sealtrail.clock import Clock
 from sealtrail.device.dock_link import Check, Dock, Identity
-from sealtrail.errors import AccessRefused, DeviceError
+from sealtrail.device.dumping import spare_records
+from sealtrail.errors import DeviceError
 from sealtrail.home import Home
 from sealtrail.keys import certificate, ticket
 from sealtrail.keys.fleet import Fleet
@@ -92,14 +92,16 @@ class Provisioner:
     ) -> Path | None:
         if not identity.is_enrolled:
             return None
-        if identity.unreceipted_count and not is_erasing:
-            raise AccessRefused(
-                f"this tag holds {identity.unreceipted_count} records that no archive has",
-                "--erase reads them into this home first, then starts the tag afresh.",
-            )
         note("reading what the tag holds")
-        dump = dump_to_home(self._dock, self._home) if identity.head_seq >= 0 else None
-        # The records are durable here: from now on the tag may forget them.
+        dump = spare_records(
+            self._dock,
+            self._home,
+            identity,
+            option="--erase",
+            is_reading=is_erasing,
+            is_forgetting=True,
+        )
+        # What no archive has is durable here: from now on the tag may forget it.
         self._dock.erase(also_unreceipted=dump is not None)
         return dump
 
@@ -168,14 +170,3 @@ def set_clock(dock: Dock, clock: Clock) -> tuple[int, int]:
     if clock.now_ms() - sent_ms > margin_ms:
         raise DeviceError("the tag took too long to set its clock", "Reset it and repeat.")
     return bounds
-
-
-def dump_to_home(
-    dock: Dock, home: Home, progress: Callable[[int, int], None] = lambda done, total: None
-) -> Path:
-    """Reads certificate and all records into this home, durable on return."""
-    issued, records = dock.read_all(progress)
-    folder = home.make(home.evidence / "dumps")
-    path = folder / f"{certificate.tid_of(issued).hex()}-{len(records)}.seal"
-    atomic.write_bytes(path, issued + b"".join(records))
-    return path

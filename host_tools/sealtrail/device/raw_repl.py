@@ -32,6 +32,10 @@ _CHUNK_SIZE = 1536  # 2 KiB of base64: what a tag's parser takes beside its own 
 RUN_TIMEOUT_S = 10.0
 
 
+class NotMicroPython(LinkError):
+    """The port is there and opens, but no MicroPython answers: a blank chip, or another thing."""
+
+
 class Repl(Protocol):
     """What runs code on a tag. Tests put a MicroPython process in its place."""
 
@@ -197,7 +201,7 @@ def _entered(port: str) -> _BoundedTransport:
             return transport
     with contextlib.suppress(OSError):
         transport.close()
-    raise LinkError(
+    raise NotMicroPython(
         f"{port}: nothing answers there as a MicroPython tag",
         "Check port and cable; hold no button; press reset and repeat.",
     )
