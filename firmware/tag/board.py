@@ -89,13 +89,16 @@ class Board:
     def secure_element(self):
         """The ATECC608, None where the board has none. Touches no bus. Raises BoardError."""
         spec = self._spec.get("secure_element")
-        if spec is None:
-            return None
-        if self._spec["buses"][spec["bus"]]["frequency_hz"] > _WAKE_HZ_MAX:
-            raise BoardError("bus %s is too fast to wake the secure element" % spec["bus"])
+        return None if spec is None else self.secure_element_at(spec["address"])
+
+    def secure_element_at(self, address: int):
+        """The ATECC608 at another address of its bus: a blank one, for chipsetup."""
         from .drivers.atecc608 import ATECC608
 
-        return ATECC608(self._bus(spec["bus"]), spec["address"])
+        bus = self._spec["secure_element"]["bus"]
+        if self._spec["buses"][bus]["frequency_hz"] > _WAKE_HZ_MAX:
+            raise BoardError("bus %s is too fast to wake the secure element" % bus)
+        return ATECC608(self._bus(bus), address)
 
     def enable_entropy(self) -> None:
         """Switches on what the random generator lives on, before a first key is made.
