@@ -15,14 +15,14 @@ import time
 
 from micropython import const
 
-from sealwire import cbor, labels, profile, record
+from sealwire import cbor, labels, profile
 
 from . import decommission, faults, statestore, version
 from .board import open_board
 from .clock import Clock
 from .entropy import Entropy
 from .faults import Faults
-from .keyepoch import KeyEpoch
+from .keyepoch import KeyEpoch, certified_key
 from .keyroll import KeyRoll, open_signer
 from .keystore import open_key_store
 from .pendingoffer import PendingOffer
@@ -256,15 +256,6 @@ class App:
 
 class NotEnrolled(Exception):
     """This tag has no key or no certificate: `sealtrail provision` it first."""
-
-
-def certified_key(certificate) -> bytes:
-    """The public key that a tag certificate certifies: 32 bytes, P-256 compressed to 33."""
-    claims = cbor.decode(record.parse_envelope(certificate)[1])
-    key = claims[8][1]
-    if -3 in key:
-        return bytes((2 | key[-3][-1] & 1,)) + key[-2]
-    return key[-2]
 
 
 async def main() -> None:

@@ -58,5 +58,6 @@ def purge(storage) -> None:
     The certificate goes first: a cut inside leaves a tag that is not enrolled, and whose
     log nobody takes for a living one.
     """
+    storage.state.delete(statestore.CERTIFICATE)
     storage.state.wipe()
     storage.format_log()

@@ -11,42 +11,41 @@ from binascii import hexlify, unhexlify
 
 from micropython import const
 
-from sealwire import cbor, profile, record
+from sealwire import cbor, profile
 
 from . import statestore, version
 from .board import BoardError
 from .clock import SRC_SERIAL, ClockContradiction
+from .dockcodes import (
+    BAD_REQUEST,
+    CLOCK_SET,
+    CONTRADICTION,
+    DEVICE_FAILED,
+    END,
+    ENROL,
+    ERASE,
+    FLASH_UNUSABLE,
+    IDENTIFY,
+    INSTALL,
+    NO_ENTROPY,
+    NOT_ENROLLED,
+    OK,
+    PROFILE,
+    PURGE,
+    READ,
+    SEAL,
+    SELF_TEST,
+    UNRECEIPTED,
+    DockError,
+)
+from .enrolment import Enrolment
+from .entropy import EntropyError
 from .flashregion import RingError, fault_text
-
-# Operations.
-IDENTIFY = const(1)
-SELF_TEST = const(2)
-ENROL = const(3)
-INSTALL = const(4)
-CLOCK_SET = const(5)
-READ = const(6)
-PROFILE = const(7)
-ERASE = const(8)
-SEAL = const(15)
-
-# Answer codes.
-OK = const(0)
-BAD_REQUEST = const(1)
-UNRECEIPTED = const(2)  # records no archive has: dump them first
-NOT_ENROLLED = const(3)
-DEVICE_FAILED = const(4)
-BAD_CERTIFICATE = const(5)
-CONTRADICTION = const(6)
-ENROLLED = const(7)
-FLASH_UNUSABLE = const(12)  # wrong flash map, or a region that is no log of ours
+from .ringlog import RingFull
 
 _READ_SIZE_MAX = const(3000)
 _MARK = "ST1"
 _bench = None
-
-
-class DockError(Exception):
-    """The request is refused; args are (code, text)."""
 
 
 def serve_one(request_hex: str) -> None:
@@ -59,6 +58,10 @@ def serve_one(request_hex: str) -> None:
         code, result = e.args
     except (ValueError, KeyError, TypeError, cbor.CborError) as e:
         code, result = BAD_REQUEST, repr(e)
+    except EntropyError as e:
+        code, result = NO_ENTROPY, "random source: %s" % e.args[0]
+    except RingFull:
+        code, result = DEVICE_FAILED, "the log is full"
     except OSError as e:
         code, result = DEVICE_FAILED, repr(e)
     except BoardError as e:
@@ -87,6 +90,7 @@ class Dock:
         self._storage = storage
         self._clock = clock
         self._entropy = entropy
+        self._enrolment = Enrolment(board, storage, clock, entropy, self._open_tag)
         self._ops = {
             IDENTIFY: self._identify,
             SELF_TEST: self._self_test,
@@ -96,6 +100,8 @@ class Dock:
             READ: self._read,
             PROFILE: self._set_profile,
             ERASE: self._erase,
+            END: self._end,
+            PURGE: self._purge,
             SEAL: self._seal,
         }
 
@@ -108,14 +114,17 @@ class Dock:
     # ---- reading
 
     def _identify(self, args):
-        certificate = self._storage.state.get(statestore.CERTIFICATE)
+        certificate = self._enrolment.certificate
+        is_ended = self._enrolment.is_ended
         result = {
             1: self._board.unique_id,
             2: self._board.name,
             3: version.VERSION,
-            4: 1 if certificate else 0,
+            4: 1 if certificate and not is_ended else 0,
             5: self._storage.records.head_seq,
             6: self._storage.records.acknowledged,
+            8: self._enrolment.key_state(),
+            9: 1 if is_ended else 0,
             11: self._storage.journal.unsealed_count,
         }
         if self._storage.records.head_seq >= 0:
@@ -153,75 +162,37 @@ class Dock:
 
         A cut inside is a cut during a boot.
         """
-        from . import app
-
         if self._storage.journal.unsealed_count:
-            try:
-                tag = app.App(self._board, self._storage, self._clock, self._entropy)
-            except app.NotEnrolled as e:
-                raise DockError(NOT_ENROLLED, str(e))
+            tag = self._open_tag()
             tag.begin()
             tag.recorder.seal_open_block()
         return {1: self._storage.journal.unsealed_count}
 
-    # ---- enrolment
+    def _open_tag(self):
+        """The tag as a boot builds it. Raises DockError if there is none to run."""
+        from . import app
+
+        if self._enrolment.certificate is None:
+            raise DockError(NOT_ENROLLED, "no certificate")
+        try:
+            return app.App(self._board, self._storage, self._clock, self._entropy)
+        except app.NotEnrolled as e:
+            raise DockError(NOT_ENROLLED, str(e))
+
+    # ---- life: enrolment, settings, end
 
     def _enrol(self, args):
-        host_entropy, serial = args[1], args[2]
-        if len(host_entropy) != 32 or not 1 <= len(serial.encode()) <= 32:
-            raise DockError(BAD_REQUEST, "entropy or serial")
-        self._refuse_if_unreceipted()
-        from .signer import SoftwareSigner
-
-        self._storage.state.delete(statestore.CERTIFICATE)
-        self._storage.key_slots.erase_all()
-        self._storage.key_slots.store_first(self._entropy.seed(host_entropy))
-        # A cut here leaves a key without certificate: the tag counts as not enrolled.
-        signer = SoftwareSigner(self._storage.key_slots.active()[1], self._entropy)
-        payload = cbor.encode(
-            {
-                1: signer.public_key,
-                2: hashlib.sha256(host_entropy).digest(),
-                3: self._board.unique_id,
-                4: serial,
-            }
-        )
-        protected = record.protected_header(signer.algorithm)
-        signature = signer.sign(record.sig_structure_parts(protected, payload))
-        return {1: record.envelope(payload, signature, signer.algorithm)}
+        return {1: self._enrolment.create_key(args[1], args[2])}
 
     def _install(self, args):
-        certificate, fleet_key, next_hash, profile_bytes = (args[n] for n in (1, 2, 3, 4))
-        if self._storage.state.get(statestore.CERTIFICATE):
-            raise DockError(ENROLLED, "enrol first")
-        self._check_certificate(certificate, fleet_key)
-        profile.parse(profile_bytes)
-        access_key = self._entropy.random(32)
-        self._storage.format_log()
-        state = self._storage.state
-        state.wipe_visitors()
-        state.put(statestore.FLEET_KEY, fleet_key)
-        state.put(statestore.FLEET_NEXT_HASH, next_hash)
-        state.put(statestore.PROFILE, profile_bytes)
-        state.put(statestore.ACCESS_KEY, access_key)
-        # The certificate comes last: with it the tag is enrolled, without it it is not.
-        state.put(statestore.CERTIFICATE, certificate)
-        return {1: access_key}
+        return {1: self._enrolment.install(args[1], args[2], args[3], args[4])}
 
-    def _check_certificate(self, certificate, fleet_key):
-        from .ed25519.sign import verify
-        from .signer import SoftwareSigner
+    def _end(self, args):
+        self._enrolment.end(args.get(1), args.get(2))
+        return {1: self._storage.records.head_seq, 2: self._storage.records.head_hash}
 
-        active = self._storage.key_slots.active()
-        if active is None:
-            raise DockError(NOT_ENROLLED, "no key: enrol first")
-        protected, payload, signature = record.parse_envelope(certificate)
-        ours = SoftwareSigner(active[1], self._entropy).public_key
-        claims = cbor.decode(payload)
-        if claims[8][1].get(-2) != ours:
-            raise DockError(BAD_CERTIFICATE, "certifies another key")
-        if not verify(fleet_key, signature, record.sig_structure_parts(protected, payload)):
-            raise DockError(BAD_CERTIFICATE, "signature")
+    def _purge(self, args):
+        self._enrolment.purge(args[1])
 
     def _set_clock(self, args):
         try:
@@ -238,9 +209,7 @@ class Dock:
     def _erase(self, args):
         if not args.get(1):
             self._refuse_if_unreceipted()
-        self._storage.state.delete(statestore.CERTIFICATE)
-        self._storage.key_slots.erase_all()
-        self._storage.format_log()
+        self._enrolment.erase()
 
     def _refuse_if_unreceipted(self):
         records = self._storage.records

@@ -10,7 +10,7 @@ sealed (another took its place, or none), and the key before is in force.
     epoch = [number, seq of its key-epoch record or -1, lower bound of UTC in s, public key]
 """
 
-from sealwire import cbor, labels
+from sealwire import cbor, labels, record
 
 from . import statestore
 from .sealer import payload_of
@@ -82,3 +82,11 @@ class KeyEpoch:
         self._intended = None
         if self._epoch is not self._certified:
             self._state.put(statestore.KEY_EPOCH, cbor.encode({_IN_FORCE: self._epoch}))
+
+
+def certified_key(certificate) -> bytes:
+    """The public key that a tag certificate certifies: 32 bytes, P-256 compressed to 33."""
+    key = cbor.decode(record.parse_envelope(certificate)[1])[8][1]
+    if -3 in key:
+        return bytes((2 | key[-3][-1] & 1,)) + key[-2]
+    return key[-2]

@@ -65,13 +65,17 @@ def test_a_healthy_source_gives_what_it_has() -> None:
 
 
 def test_the_source_is_tested_anew_before_each_seed() -> None:
-    sources = [os.urandom]
-    entropy = Entropy(lambda size: sources[0](size))
+    radio = {"is_on": True}
+
+    def source(size: int) -> bytes:
+        return os.urandom(size) if radio["is_on"] else bytes(size)
+
+    entropy = Entropy(source)
     assert entropy.fault == ""
-    sources[0] = bytes  # the radio went off
+    radio["is_on"] = False
     with pytest.raises(EntropyError, match="repetition"):
         entropy.seed(b"host")
     with pytest.raises(EntropyError):
         entropy.random(8)
-    sources[0] = os.urandom
+    radio["is_on"] = True
     assert entropy.test() == "" and len(entropy.random(8)) == 8
