@@ -34,6 +34,8 @@ SHAPES = {
     labels.EVENT_LOG_FULL: "u",
     labels.EVENT_SELF_TEST: "u",
     labels.EVENT_DEVICE_FAULT: "u t48",
+    labels.EVENT_LOG_FILLING: "u1000",
+    labels.EVENT_RECORDS_LOST: "u",
     labels.EVENT_TRIP: TRIP_MAP,
     labels.EVENT_CONFIG: "b8",
     labels.EVENT_TRIP_END: "u",

@@ -44,6 +44,8 @@ _SHAPES: dict[int, tuple[Check, ...] | str | None] = {
     13: (U,),
     14: (U,),
     15: (U, _text(48)),
+    16: (_unsigned(1000),),
+    17: (U,),
     30: "trip",
     31: (_octets(8, 8),),
     32: (U,),
