@@ -88,7 +88,7 @@ class App:
             certificate,
         )
         self.key_roll = KeyRoll(
-            self.keys, epoch, self.recorder.sealer, clock, self.uptime, self.note_fault
+            self.keys, epoch, self.recorder, clock, self.uptime, self.note_fault
         )
         self.trip = Trip(storage.state, self.recorder)
         self.sampler = Sampler(
@@ -159,7 +159,7 @@ class App:
         if self.key_roll.is_lost:
             self.note_fault(faults.SIGNER, "key lost: " + self._key_fault)
             self.board.set_led(True)
-        self.key_roll.resume(self.trip, self.recorder)
+        self.key_roll.resume(self.trip)
 
     def _note_clock(self):
         """A boot that knows the time says so in its first record."""

@@ -11,7 +11,7 @@ again. Certificate and records stay for the host to read, until it orders the pu
 from sealwire import labels, record
 
 from . import statestore
-from .keyroll import append_verified
+from .keyroll import write_verified
 
 _DONE = b"\x01"
 
@@ -29,9 +29,9 @@ def end(storage, keys, recorder, up_ms: int, utc) -> None:
     Returns when no secret is left. Raises RingFull, KeyStoreError or OSError: before the
     farewell nothing has happened, behind it the next `complete` goes on.
     """
-    if not recorder.seal_open_block():
+    if not recorder.seal_open_block(True):
         raise OSError(28)  # the journal's content fits no record: ENOSPC
-    append_verified(keys, recorder.sealer, labels.KIND_END, up_ms, utc)
+    write_verified(keys, recorder.sealer, labels.KIND_END, up_ms, utc)
     # A cut here: the boot sees the farewell and does the rest.
     recorder.sealer.signer.wipe()
     complete(storage, keys)

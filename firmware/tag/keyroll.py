@@ -45,20 +45,6 @@ class LostSigner:
         """There is nothing to wipe."""
 
 
-class _HaltedSigner:
-    """While it is unknown which key the log names: nothing may be sealed."""
-
-    def __init__(self, signer):
-        self.algorithm = signer.algorithm
-        self.public_key = signer.public_key
-
-    def sign(self, parts):
-        raise OSError(5)
-
-    def wipe(self):
-        pass
-
-
 def open_signer(keys, epoch, records) -> tuple:
     """At boot, once the record log has recovered (K3): (signer, "" or why the key is lost).
 
@@ -101,12 +87,13 @@ def _is_unsigned(records) -> bool:
 
 
 class KeyRoll:
-    """Rolls the key of *sealer*. *note_fault(code, text)* hears why a roll was not made."""
+    """Rolls the key of *recorder*. *note_fault(code, text)* hears why a roll was not made."""
 
-    def __init__(self, keys, epoch, sealer, clock, uptime, note_fault):
+    def __init__(self, keys, epoch, recorder, clock, uptime, note_fault):
         self._keys = keys
         self._epoch = epoch
-        self._sealer = sealer
+        self._recorder = recorder
+        self._sealer = recorder.sealer
         self._clock = clock
         self._uptime = uptime
         self._note_fault = note_fault
@@ -122,12 +109,12 @@ class KeyRoll:
 
     # ---- when
 
-    def resume(self, trip, recorder) -> None:
+    def resume(self, trip) -> None:
         """After boot: rolls if a cut fell between an accept and its roll, or one is due."""
         if trip.is_open:
-            head_seq = recorder.records.head_seq
+            head_seq = self._recorder.records.head_seq
             from_seq = max(self._epoch.seq + 1, trip.from_seq, head_seq - _OWED_LOOK_BACK)
-            self._is_owed = recorder.has_event(labels.EVENT_ACCEPT, from_seq)
+            self._is_owed = self._recorder.has_event(labels.EVENT_ACCEPT, from_seq)
         self.roll_if_due(trip)
 
     def roll_if_due(self, trip) -> None:
@@ -169,7 +156,7 @@ class KeyRoll:
         """Returns "" or what was in the way."""
         if self._unsettled is not None and not self.settle():
             return "flash"
-        if not self._sealer.seal():
+        if not self._recorder.open_boot() or not self._recorder.seal_open_block(True):
             return "open block not sealed"
         try:
             seq = self._sealer.records.head_seq + 1
@@ -195,7 +182,7 @@ class KeyRoll:
     def _hand_over(self, public_key):
         """Seals the key-epoch record with the old key. Raises RingFull, OSError."""
         old_key = self._sealer.signer.public_key
-        append_verified(
+        write_verified(
             self._keys,
             self._sealer,
             labels.KIND_KEY_EPOCH,
@@ -223,7 +210,7 @@ class KeyRoll:
     def _settle(self):
         records = self._sealer.records
         signed = records.read(records.head_seq)
-        if not is_signed_by(self._keys, self._unsettled, signed):
+        if not _is_signed_by(self._keys, self._unsettled, signed):
             raise KeyStoreError("hand-over not verified")
         self._epoch.load()
         signer = self._finish()
@@ -246,24 +233,56 @@ class KeyRoll:
         old.wipe()
 
 
-def append_verified(keys, sealer, kind, up_ms, utc, **fields) -> None:
-    """Seals a record without content, verified before flash sees it.
+def write_verified(keys, sealer, kind, up_ms, utc, **fields) -> None:
+    """Seals a record without content, from the reserve if need be; the block must be empty.
 
-    A faulty signature in a key-epoch record or a farewell would end the chain for every
-    verifier. Raises KeyStoreError for one, RingFull, OSError.
+    Its signature is verified before flash sees it: a faulty one in a key-epoch record or a
+    farewell would end the chain for every verifier. Raises KeyStoreError for one, RingFull,
+    OSError.
     """
-    seq, prev_hash = sealer.head()
-    payload = sealer.block.payload(kind, seq + 1, prev_hash, sealer.boot, up_ms, utc, **fields)
-    for _ in range(_SIGN_TRIES):
-        signed = sealer.sign(payload)
-        if is_signed_by(keys, sealer.signer.public_key, signed):
-            # Its reach into the journal is the last record's: it holds nothing itself.
-            sealer.records.append(signed, sealer.records.journal_next, is_urgent=True)
-            return
-    raise KeyStoreError("signature wrong")
+    signer = sealer.signer
+    sealer.signer = _VerifiedSigner(keys, signer)
+    try:
+        # Its reach into the journal is the last record's: it holds nothing itself.
+        reach = sealer.records.journal_next
+        sealer._write(kind, sealer.boot, up_ms, utc, reach, is_urgent=True, **fields)
+    finally:
+        sealer.signer = signer
 
 
-def is_signed_by(keys, public_key, signed) -> bool:
+class _VerifiedSigner:
+    """Verifies what *signer* signs before anybody gets it."""
+
+    def __init__(self, keys, signer):
+        self._keys = keys
+        self._signer = signer
+        self.algorithm = signer.algorithm
+        self.public_key = signer.public_key
+
+    def sign(self, parts) -> bytes:
+        """Returns a signature that holds. Raises KeyStoreError if two tries give none."""
+        for _ in range(_SIGN_TRIES):
+            signature = self._signer.sign(parts)
+            if self._keys.verify(self.public_key, signature, parts):
+                return signature
+        raise KeyStoreError("signature wrong")
+
+
+class _HaltedSigner:
+    """While it is unknown which key the log names: nothing may be sealed."""
+
+    def __init__(self, signer):
+        self.algorithm = signer.algorithm
+        self.public_key = signer.public_key
+
+    def sign(self, parts):
+        raise OSError(5)
+
+    def wipe(self):
+        pass
+
+
+def _is_signed_by(keys, public_key, signed) -> bool:
     """Whether the record *signed* holds under *public_key*."""
     protected, payload, signature = record.parse_envelope(signed)
     return keys.verify(public_key, signature, record.sig_structure_parts(protected, payload))
