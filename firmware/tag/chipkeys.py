@@ -79,9 +79,9 @@ class ChipKeys:
         newest_public_key = bytes(newest_public_key)
         if self._signer is not None:
             self._signer.wipe()
-        self._signer = ChipSigner(self, newest_public_key, None)
+        self._signer = signer = ChipSigner(self, newest_public_key, None)
         try:
-            if self.slot_of(newest_public_key) is None:
+            if not signer.find():
                 self._signer = None
         except ChipError as e:
             self.waste_fault = e.args[1]
@@ -200,13 +200,16 @@ class ChipSigner:
         slot = self.slot()
         return self._keys.sign(slot, parts)
 
+    def find(self) -> bool:
+        """Looks for its slot; whether there is one. Raises ChipError."""
+        self._slot = self._keys.slot_of(self.public_key)
+        return self._slot is not None
+
     def slot(self) -> int:
         """Its slot, looked for if the chip was silent at the boot. Raises ChipError."""
         if self._keys is None:
             raise ChipError(_EIO, "this key is gone")
-        if self._slot is None:
-            self._slot = self._keys.slot_of(self.public_key)
-        if self._slot is None:
+        if self._slot is None and not self.find():
             raise ChipError(_EIO, "no slot holds the key")
         return self._slot
 

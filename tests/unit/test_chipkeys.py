@@ -199,3 +199,25 @@ def test_the_digest_is_over_the_parts_in_their_order():
     signature = keys.recover(public_key).sign((b"ab", memoryview(b"c")))
     assert keys.verify(public_key, signature, (b"abc",))
     assert hashlib.sha256(b"abc").digest() != hashlib.sha256(b"bac").digest()
+
+
+def test_what_each_step_costs_in_time():
+    """Upper bounds in ms, from the published maxima at the fastest clock divider."""
+    bench = ChipBench()
+    keys = ChipKeys(bench.driver)
+    spent_ms = {}
+
+    def timed(name, act, *args):
+        before_ms = bench.slept_ms
+        result = act(*args)
+        spent_ms[name] = bench.slept_ms - before_ms
+        return result
+
+    public_key = timed("create", keys.create, b"")
+    signer = timed("recover", keys.recover, public_key)
+    timed("sign", signer.sign, PARTS)
+    timed("begin", keys.begin, 1)
+    timed("finish", keys.finish)
+    assert spent_ms["sign"] < 180
+    assert spent_ms["recover"] < 260
+    assert spent_ms["begin"] + spent_ms["finish"] < 260
