@@ -135,6 +135,17 @@ def test_no_pin_is_used_twice_and_every_bus_is_there(name):
     assert {part["bus"] for part in wired if "bus" in part} <= set(board["buses"])
 
 
+def test_the_secure_element_is_all_that_the_second_virtual_board_adds():
+    plain, with_chip = load_board("virtual"), load_board("virtual_se")
+    assert with_chip.keys() - plain.keys() == {"secure_element"}
+    for key in plain.keys() - {"name", "title", "buses", "virtual_chips"}:
+        assert with_chip[key] == plain[key]
+    assert with_chip["virtual_chips"][:-1] == plain["virtual_chips"]
+    assert with_chip["virtual_chips"][-1] == with_chip["secure_element"]
+    bus = with_chip["buses"][with_chip["secure_element"]["bus"]]
+    assert bus["frequency_hz"] <= 100_000, "else nothing wakes it"
+
+
 def test_the_virtual_chips_sit_where_the_firmware_looks_for_them():
     board = load_board("virtual")
 
