@@ -100,20 +100,24 @@ def _revoke(
     target = out or Path(f"{serial}.revocation")
     atomic.check_target(target)
     last = trusted_record(session, serial, last_seq, evidence)
-    what = f"revoke {serial} ({last.tid.hex()}) after record {last.seq}, of {last.source}"
-    confirm(serial, what, yes)
-    made = revocation.revoke(
-        session.home,
-        Vault(session.home),
-        session.clock,
-        tid=last.tid,
-        last_seq=last.seq,
-        record_hash=last.sha256,
-        reason=reason,
-    )
-    # A cut here: it is in force on this computer; `revoke --show` gives the bytes.
+    made = revocation.find(session.home, last.tid)
+    if made is None or last_seq not in {None, made.number(2)}:
+        what = f"revoke {serial} ({last.tid.hex()}) after record {last.seq}, of {last.source}"
+        confirm(serial, what, yes)
+        made = revocation.revoke(
+            session.home,
+            Vault(session.home),
+            session.clock,
+            tid=last.tid,
+            last_seq=last.seq,
+            record_hash=last.sha256,
+            reason=reason,
+        )
+    else:
+        session.warn(f"{serial} was revoked before, in number {made.number(6)}")
+    # A cut here: it is in force on this computer; the same command writes the file again.
     atomic.write_bytes(target, made.raw)
-    session.say(f"{serial} is revoked after record {last.seq}, the last of {last.source}")
+    session.say(f"{serial} is revoked after record {made.number(2)}")
     session.say(f"{target} written: hand it to everybody who verifies")
     session.answer({"file": target, "serial": serial, **_json(made)})
 
