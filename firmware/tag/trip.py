@@ -68,7 +68,7 @@ class Trip:
         after the sealed trip event. Raises RingFull or OSError if it could not be kept.
         """
         # The trip begins at a record of its own (T9 reads from there on).
-        self._recorder.seal_open_block()
+        self._recorder.seal_open_block(True)
         self.number = cbor.decode(request)[1]
         self.from_seq = self._recorder.head()[0] + 1
         self._request = bytes(request)

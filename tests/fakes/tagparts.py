@@ -51,5 +51,6 @@ class TagParts:
             self.uptime,
             lambda code, text: self.faults.append((code, text)),
             CERTIFICATE,
+            self.storage.state,
         )
         return self.recorder

@@ -22,6 +22,7 @@ def readings_of(records: list) -> list:
 def test_the_first_record_names_the_certificate_and_carries_the_boot_event():
     parts = TagParts()
     parts.recorder.begin(1, "0.1.0")
+    parts.recorder.open_boot()
     parts.recorder.seal_open_block()
     (genesis,) = records_of(parts)
     assert (genesis.seq, genesis.boot) == (0, 1)
@@ -71,6 +72,7 @@ def test_what_a_crash_left_unsealed_is_sealed_by_the_next_boot_as_what_it_is():
         parts.recorder.sample(parts.uptime.now_ms(), [n])
     parts.reboot()
     parts.recorder.begin(1, "0.1.0")
+    parts.recorder.open_boot()
     parts.recorder.seal_open_block()
     crashed, fresh = records_of(parts)
     assert (crashed.kind, crashed.boot, crashed.sealed_by_boot) == (4, 1, 2)
@@ -90,6 +92,7 @@ def test_two_crashes_in_a_row_keep_the_boots_apart():
     parts.recorder.sample(2, [22])
     parts.reboot()
     parts.recorder.begin(1, "0.1.0")
+    parts.recorder.open_boot()
     parts.recorder.seal_open_block()
     records = records_of(parts)
     assert [(one.kind, one.boot) for one in records] == [(4, 1), (4, 2), (0, 3)]
@@ -100,6 +103,7 @@ def test_the_lower_time_bound_lives_on_in_the_records():
     parts = TagParts()
     parts.recorder.begin(1, "0.1.0")
     parts.clock.narrow(1_795_000_000_000, 1_795_000_000_500, 2)
+    parts.recorder.open_boot()
     parts.recorder.seal_open_block()
     parts.rtc.lose_power()
     parts.reboot()
@@ -109,53 +113,6 @@ def test_the_lower_time_bound_lives_on_in_the_records():
 
 def refuse(number: int, operation: object) -> int:
     raise OSError(5)
-
-
-def fill_records(parts: TagParts) -> int:
-    """Custody events until the record log refuses one; returns how many it took."""
-    for count in range(100_000):
-        parts.recorder.note_event(labels.EVENT_OFFER, [1, b"holder00", bytes(400)], seal=True)
-        if parts.faults:
-            return count
-    raise AssertionError("the record log never filled up")
-
-
-def test_a_full_record_log_keeps_entries_in_the_journal_and_seals_them_once_freed():
-    parts = TagParts(log_sectors=20)
-    parts.recorder.begin(1, "0.1.0")
-    count = fill_records(parts)
-    parts.recorder.sample(7, [777])
-    head_seq = parts.recorder.records.head_seq
-    assert parts.recorder.unsealed_count == 2
-    parts.recorder.records.acknowledge(head_seq)
-    assert parts.recorder.seal_open_block()
-    assert parts.recorder.unsealed_count == 0
-    newest = records_of(parts)[-1]
-    assert (newest.seq, newest.kind) == (head_seq + 1, labels.KIND_BLOCK)
-    assert readings_of([newest]) == [777]
-    assert count > 10
-
-
-def test_a_full_journal_counts_what_it_refuses_and_says_so_afterwards():
-    parts = TagParts(log_sectors=20)
-    parts.recorder.begin(1, "0.1.0")
-    fill_records(parts)
-    refused = 0
-    for n in range(20_000):
-        refused += not parts.recorder.sample(n, [n % 100])
-        if refused == 3:
-            break
-    assert parts.recorder.refused_count == 3
-    parts.recorder.records.acknowledge(parts.recorder.records.head_seq)
-    parts.recorder.seal_open_block()
-    parts.recorder.sample(30_000, [5])
-    # The small record log takes what the journal held in several rounds of receipts.
-    for _ in range(10):
-        parts.recorder.records.acknowledge(parts.recorder.records.head_seq)
-        if parts.recorder.seal_open_block():
-            break
-    told = [event for one in records_of(parts) for event in one.events if event[1] == 13]
-    assert [event[2] for event in told] == [[3]]
 
 
 def test_a_flash_error_while_sealing_loses_nothing():
@@ -184,6 +141,7 @@ def test_an_attestation_names_head_nonce_and_what_is_not_sealed():
 
     parts = TagParts()
     parts.recorder.begin(1, "0.1.0")
+    parts.recorder.open_boot()
     parts.recorder.seal_open_block()
     parts.recorder.sample(10, [1234])
     kind, fields, *_ = parse_statement(parts.recorder.attest(bytes(16)))

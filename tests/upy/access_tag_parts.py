@@ -87,6 +87,9 @@ class FakeRecorder:
         self.events = []
         self.unsealed = []
         self.is_full = False
+        self.is_tight = self.is_refusing = False
+        self.fill_permille = 0
+        self.session_count = 0
 
     def head(self):
         last = self.records.all[-1] if self.records.all else CERTIFICATE
@@ -99,12 +102,15 @@ class FakeRecorder:
             self.seal_open_block()
         return True
 
-    def seal_open_block(self):
+    def seal_open_block(self, is_urgent=False):
         if self.unsealed:
             seq, previous = self.head()
             self.records.all.append(make_record(seq + 1, previous, 200))
             self.unsealed = []
         return True
+
+    def count_session(self):
+        self.session_count += 1
 
     def custody_event(self, code, content):
         from tag.ringlog import RingFull
