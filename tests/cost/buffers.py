@@ -46,11 +46,12 @@ class BufferMap:
     def place(self, buffer: Buffer, argument: int) -> int:
         """Returns the address of *buffer*, argument number *argument*."""
         view = memoryview(buffer).cast("B")
-        root = memoryview(view.obj).cast("B")
-        key = id(view.obj)
-        if key not in self._places:
-            self._places[key] = self._new_place(root)
-        start = self._places[key].start + _distance(view, root)
+        # A read-only view has its own place: nothing shows whether what it shares overlaps.
+        owner = buffer if view.readonly else view.obj
+        root = memoryview(owner).cast("B")
+        if id(owner) not in self._places:
+            self._places[id(owner)] = self._new_place(root)
+        start = self._places[id(owner)].start + _distance(view, root)
         self.spans.append(Span(start, start + len(view), not view.readonly, argument))
         return start
 
@@ -70,6 +71,6 @@ class BufferMap:
 def _distance(view: memoryview, root: memoryview) -> int:
     """Bytes from the start of *root* to that of *view*."""
     if view.readonly or not len(view):
-        return 0  # views of constants: each read from its own start
+        return 0
     first = ctypes.addressof(ctypes.c_char.from_buffer(view))
     return first - ctypes.addressof(ctypes.c_char.from_buffer(root))

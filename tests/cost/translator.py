@@ -16,9 +16,14 @@ from tests.cost.machine import CODE, MEMORY_SIZE, STOP, TRAPS, Entry, Machine, M
 REGISTER_COUNT = 33
 _INSTRUCTIONS_MAX = 200_000_000  # of one call: a loop that does not end must
 _INDEX_NAMES = {1: "octets", 2: "halves", 4: "words"}
-# What may be said of the address p before an access; both return None.
-_CHECK = "check((p:={address}),{size},{is_write})"
+# What may be done with the address p before an access; none is true. _CHECK calls Machine._check
+# only where an access is not allowed; _NOTE_AND_CHECK always.
+_CHECK = (
+    "(rights[(p:={address})]<={is_write} or rights[p+{size}-1]<={is_write} or p&{size}-1)"
+    " and check(p,{size},{is_write})"
+)
 _NOTE = "note((p:={address})<<1|{is_write})"
+_NOTE_AND_CHECK = "check((p:={address}),{size},{is_write})"
 # Takes the registers, returns the next address.
 Block = Callable[[list[int]], int]
 
@@ -81,8 +86,9 @@ class TranslatingMachine(Machine):
         self._names: dict[str, Any] = {"octets": octets, "words": octets.cast("I")}
         self._names.update(halves=octets.cast("H"), check=self._check)
         self._names.update(note=self._accesses.append)
-        watch = _CHECK if self.is_strict else _NOTE if self.is_traced else ""
-        self._access = Access(watch)
+        self._names.update(rights=self._rights)
+        watches = ("", _NOTE), (_CHECK, _NOTE_AND_CHECK)
+        self._access = Access(watches[self.is_strict][self.is_traced])
         self._translated: dict[int, tuple[Block, int]] = {}
 
     def _run(self, entry: Entry, argument_count: int) -> int:

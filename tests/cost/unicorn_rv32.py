@@ -60,7 +60,7 @@ class UnicornMachine(Machine):
         try:
             self._uc.emu_start(entry.code_address, STOP)
         except UcError as error:
-            self._fault = self._fault or f"stopped: {error}"
+            self._fault = self._fault or f"outside the memory, or no code: {error}"
         return int(self._uc.reg_read(reg.UC_RISCV_REG_A0))
 
     def _write(self, address: int, octets: bytes) -> None:
