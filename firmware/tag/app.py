@@ -17,7 +17,7 @@ from micropython import const
 
 from sealwire import cbor, labels, profile
 
-from . import decommission, faults, statestore, version
+from . import decommission, faults, led, statestore, version
 from .board import open_board
 from .clock import Clock
 from .entropy import Entropy
@@ -37,6 +37,7 @@ _CAUSE_POWER_ON = const(1)
 _RESTART_MS_MIN = const(1000)
 _RESTART_MS_MAX = const(60_000)
 _BATTERY_LOOK_MS = const(3_600_000)
+_BATTERY_NONE_MV = const(1000)  # below: fed by USB, without a battery to spare
 _KEY_LOOK_MS = const(60_000)
 
 
@@ -74,6 +75,7 @@ class App:
         self._budget = SealBudget(self.uptime)
         if decommission.is_ended(storage.records):
             raise NotEnrolled("decommissioned")
+        storage.records.overwrites = storage.state.get(statestore.FULL_POLICY) == b"\x01"
         certificate = storage.state.get(statestore.CERTIFICATE)
         self.keys = open_key_store(board, storage, entropy)
         epoch = KeyEpoch(storage.state, storage.records, certified_key(certificate))
@@ -86,7 +88,9 @@ class App:
             self.uptime,
             self.note_fault,
             certificate,
+            storage.state,
         )
+        self.recorder.on_space_change = self._show_led
         self.key_roll = KeyRoll(
             self.keys, epoch, self.recorder, clock, self.uptime, self.note_fault
         )
@@ -99,6 +103,7 @@ class App:
             self._alarm_changed,
             self._keep_spent,
         )
+        self._led = led.Led(board.set_led)
         self._motion = self._open_motion()
         self._lid = self._open_lid()
 
@@ -138,19 +143,18 @@ class App:
 
     @property
     def has_problem(self) -> bool:
-        """An alarm, a refused reading, or a fault of the device since this boot."""
-        return self.sampler.is_alarmed or self.recorder.refused_count > 0 or self._faults.is_any
+        """An alarm, readings being refused, or a fault of the device since this boot."""
+        return self.sampler.is_alarmed or self.recorder.is_refusing or self._faults.is_any
 
     # ---- life
 
     def begin(self) -> None:
-        """From power-on to the first entry of this boot: recover, seal, open, arm."""
+        """From power-on until entries are taken: recover, arm. Writes as little as possible."""
         cause = self.board.reset_cause()
         if cause != _CAUSE_POWER_ON:
             self.clock.resume_from_rtc()
         self.recorder.begin(cause, version.VERSION)
         self._faults.sink = self._fault_event
-        self._note_clock()
         self.trip.before_end = self.sampler.close_alarms
         self.trip.on_change = self._trip_changed
         self.trip.resume()
@@ -158,15 +162,8 @@ class App:
         self._use_profile(self._kept_spent())
         if self.key_roll.is_lost:
             self.note_fault(faults.SIGNER, "key lost: " + self._key_fault)
-            self.board.set_led(True)
         self.key_roll.resume(self.trip)
-
-    def _note_clock(self):
-        """A boot that knows the time says so in its first record."""
-        lo_ms, hi_ms = self.clock.bounds_ms()
-        if hi_ms is not None:
-            content = [lo_ms, hi_ms - lo_ms, self.clock.source]
-            self.recorder.note_event(labels.EVENT_CLOCK_SET, content)
+        self._show_led()
 
     def _trip_changed(self):
         self._use_profile()
@@ -189,6 +186,7 @@ class App:
             self._keep("sampler", self.sampler.run),
             self._keep("battery", self._watch_battery),
             self._keep("keys", self._watch_keys, faults.SIGNER),
+            self._keep("led", self._led.run),
         ]
         if self._motion:
             tasks.append(self._keep("motion", self._motion.run))
@@ -215,7 +213,19 @@ class App:
         # Built in its own task: a tag whose radio does not start still logs (rule D1).
         from . import radio
 
+        await self._wait_for_battery()
+        if not self.recorder.open_boot():
+            raise OSError(5)  # nonces hold the boot number: it must be durable before them
         await radio.build(self).run()
+
+    async def _wait_for_battery(self):
+        """A flat battery feeds the log alone: a radio's current would end in a boot loop."""
+        is_told = False
+        while self.board.battery_mv() > _BATTERY_NONE_MV and self.board.battery_percent() == 0:
+            if not is_told:
+                print("sealtrail: battery flat, radio off")
+            is_told = True
+            await asyncio.sleep_ms(_BATTERY_LOOK_MS)
 
     async def _watch_battery(self):
         while True:
@@ -251,7 +261,18 @@ class App:
         return spent_ms if number == self.trip.number else None
 
     def _alarm_changed(self, is_alarm):
-        self.board.set_led(is_alarm or self.key_roll.is_lost)
+        self._show_led(is_alarm)
+
+    def _show_led(self, is_alarm=None):
+        recorder = self.recorder
+        self._led.show(
+            led.pattern_of(
+                self.sampler.is_alarmed if is_alarm is None else is_alarm,
+                self.key_roll.is_lost,
+                recorder.is_refusing,
+                recorder.space.is_filling,
+            )
+        )
 
 
 class NotEnrolled(Exception):

@@ -53,6 +53,7 @@ class Recorder:
         self.space = LogSpace(journal, records, state)
         self._opening = None  # (cause, version, up_ms) until this boot's first entry
         self._is_worth_sealing = False  # what earlier boots left
+        self.on_space_change = None  # set by app: called when the room that is left has changed
 
     # ---- life of a boot
 
@@ -232,6 +233,11 @@ class Recorder:
             self.space.save()
         except (OSError, RingFull) as e:
             self._note_fault(faults.STORAGE, "refused count %r" % e)
+        self._space_changed()
+
+    def _space_changed(self):
+        if self.on_space_change:
+            self.on_space_change()
 
     def _tell_news(self):
         """What the newest record made worth an event: fill, losses, refusals of a failed flash."""
@@ -241,6 +247,7 @@ class Recorder:
         if not space.has_news:
             return
         fill_permille, lost_count = space.news()
+        self._space_changed()
         now_ms = self._uptime.now_ms()
         if fill_permille is not None:
             self._take_event(now_ms, labels.EVENT_LOG_FILLING, [fill_permille])
