@@ -8,6 +8,7 @@ bytes of head each, a checksum byte that ends on 16, and a SHA-256 (esptool docu
 """
 
 import hashlib
+import stat
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,13 +73,15 @@ def read(path: Path, flash_map: FlashMap) -> ChipImage:
 
 
 def _content(path: Path) -> bytes:
-    if path.is_dir():
-        raise UsageError(f"{path}: is a folder, no image", _HINT)
     try:
-        size = path.stat().st_size
-        content = path.read_bytes() if size <= _FILE_SIZE_MAX else b""
-    except OSError as problem:
-        raise UsageError(f"{path}: cannot read: {problem.strerror}") from problem
+        state = path.stat()
+        is_file, size = stat.S_ISREG(state.st_mode), state.st_size
+        content = path.read_bytes() if is_file and size <= _FILE_SIZE_MAX else b""
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or "no file name"
+        raise UsageError(f"{path}: cannot read: {reason}", "Is the name right?") from problem
+    if not is_file:
+        raise UsageError(f"{path}: is a folder or device, no image", _HINT)
     if size > _FILE_SIZE_MAX:
         raise UsageError(f"{path}: {size >> 20} MB is no image of a chip", _HINT)
     if not size:

@@ -18,7 +18,9 @@ from sealtrail.errors import AccessRefused, DeviceError, SealtrailError, one_lin
 
 _IDENTIFY, _SELF_TEST, _ENROL, _INSTALL = 1, 2, 3, 4
 _CLOCK_SET, _READ, _PROFILE, _ERASE = 5, 6, 7, 8
-_SEAL = 15
+_END, _PURGE, _SEAL = 10, 11, 15
+# What IDENTIFY says of the signing key.
+KEY_NONE, KEY_SOUND, KEY_LOST = 0, 1, 2
 _T = TypeVar("_T")
 _MARK = "ST1"
 _READ_SIZE = 3000
@@ -49,6 +51,17 @@ _REFUSALS: dict[int, Callable[[str], SealtrailError]] = {
         "Check this computer's date. The tag kept its own.",
     ),
     7: lambda text: AccessRefused("the tag is provisioned already", "Use --erase to start again."),
+    8: lambda text: DeviceError(
+        f"the tag makes no key: {text}", "Reset it and repeat; if it stays so, replace it."
+    ),
+    9: lambda text: DeviceError(
+        f"the tag holds something else than was read: {text}", "Run the command again."
+    ),
+    10: lambda text: AccessRefused(
+        f"the tag cannot sign a farewell: {text}",
+        "Read it with `sealtrail dump`, then `sealtrail provision --erase` it.",
+    ),
+    11: lambda text: AccessRefused(f"the tag keeps its log: {text}"),
     12: lambda text: FlashUnusable(
         f"the tag cannot use its flash: {text}",
         "Write the right table with `sealtrail flash --image FILE`; if it has it already, add"
@@ -70,11 +83,14 @@ class Identity:
     tid: bytes | None
     head_hash: bytes = b""  # SHA-256 of the newest record; empty without one
     unsealed_count: int = 0  # readings and events that no record covers yet
+    key: int = KEY_NONE  # KEY_NONE, KEY_SOUND or KEY_LOST
+    is_decommissioned: bool = False  # not enrolled any more; its log may still be read
 
     @property
     def unreceipted_count(self) -> int:
         """Records that no archive has signed for: erasing loses them."""
-        return max(0, self.head_seq - self.acknowledged_seq) if self.is_enrolled else 0
+        is_log_kept = self.is_enrolled or self.is_decommissioned
+        return max(0, self.head_seq - self.acknowledged_seq) if is_log_kept else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +121,8 @@ class Dock:
             tid=_typed(found, 7, bytes) if found.get(7) else None,
             head_hash=_typed(found, 10, bytes) if 10 in found else b"",
             unsealed_count=_typed(found, 11, int) if 11 in found else 0,
+            key=_typed(found, 8, int) if 8 in found else KEY_NONE,
+            is_decommissioned=bool(found.get(9)),
         )
 
     def self_test(self) -> tuple[Check, ...]:
@@ -144,6 +162,20 @@ class Dock:
         *also_unreceipted* only after every record was read and is durable here.
         """
         self._ask(_ERASE, {1: 1} if also_unreceipted else {}, _SLOW_TIMEOUT_S)
+
+    def end(self, held: tuple[int, bytes] | None) -> tuple[int, bytes]:
+        """Has the tag seal its farewell and erase its secrets; (seq, SHA-256) of the farewell.
+
+        *held*: (seq, SHA-256) of the tag's newest record, where this home holds everything up
+        to it; None where receipts alone entitle. An ended tag answers the same again.
+        """
+        content = {} if held is None else {1: held[0], 2: held[1]}
+        answer = self._ask(_END, content, _SLOW_TIMEOUT_S)
+        return _typed(answer, 1, int), _typed(answer, 2, bytes)
+
+    def purge(self, farewell_hash: bytes) -> None:
+        """Has a decommissioned tag erase its log; the hash proves that its end was read."""
+        self._ask(_PURGE, {1: farewell_hash}, _SLOW_TIMEOUT_S)
 
     def seal(self) -> int:
         """Has the tag make records of all that it holds; returns how many entries are left.

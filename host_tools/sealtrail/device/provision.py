@@ -7,7 +7,8 @@
 
 A cut before *install* leaves a tag without certificate: provision it again. A cut after
 it leaves a certified tag whose access key this home may lack; the tag has no record yet
-then, or only ones that `--erase` reads first, so it can be provisioned again too. `current`
+then, or only ones that `--erase` reads first, so it can be provisioned again too. A tag with
+a key and records is given another only with `--erase`, or once it was decommissioned. `current`
 is written last: until then the home keeps the enrolment it had.
 """
 
@@ -15,12 +16,13 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sealtrail.clock import Clock
 from sealtrail.device.dock_link import Check, Dock, Identity
-from sealtrail.device.dumping import spare_records
-from sealtrail.errors import DeviceError
+from sealtrail.device.dumping import dump_to_home, spare_records
+from sealtrail.errors import AccessRefused, DeviceError
 from sealtrail.home import Home
 from sealtrail.keys import certificate, ticket
 from sealtrail.keys.fleet import Fleet
@@ -72,9 +74,11 @@ class Provisioner:
     ) -> Provisioned:
         """Provisions the tag. Durable on both sides on return; the caller resets the tag.
 
-        Raises AccessRefused for a tag with records no archive has (unless *is_erasing*:
-        then they are read and kept here first), DeviceError for a failed self-test.
+        Raises AccessRefused for a tag with a key and records (unless *is_erasing*: then what
+        no archive has is read and kept here first) and for a fleet key out of its days,
+        DeviceError for a failed self-test.
         """
+        self._refuse_dated_fleet()
         with self._home.lock(serial):
             identity = self._dock.identify()
             checks = self._passed_checks(note)
@@ -90,6 +94,8 @@ class Provisioner:
     def _make_free(
         self, identity: Identity, is_erasing: bool, note: Callable[[str], None]
     ) -> Path | None:
+        if identity.is_decommissioned:
+            return self._take_farewell(note)
         if not identity.is_enrolled:
             return None
         note("reading what the tag holds")
@@ -101,9 +107,32 @@ class Provisioner:
             is_reading=is_erasing,
             is_forgetting=True,
         )
+        if identity.head_seq >= 0 and not is_erasing:
+            raise AccessRefused(
+                "this tag has a key, and records signed with it",
+                "--erase reads what no archive has into this home, then starts the tag afresh.",
+            )
         # What no archive has is durable here: from now on the tag may forget it.
         self._dock.erase(also_unreceipted=dump is not None)
         return dump
+
+    def _take_farewell(self, note: Callable[[str], None]) -> Path:
+        """A decommissioned tag gives its log once more, then it may forget it."""
+        note("reading the log of its former life")
+        dump = dump_to_home(self._dock, self._home)
+        self._dock.erase(also_unreceipted=True)
+        return dump.path
+
+    def _refuse_dated_fleet(self) -> None:
+        """No verifier would believe a certificate issued outside the fleet key's days (R6)."""
+        line = self._fleet.line
+        today = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC).date()
+        if not line.not_before <= today <= line.not_after:
+            raise AccessRefused(
+                f"the fleet key is in force from {line.not_before} to {line.not_after}, and this"
+                f" computer says {today}",
+                "Check its clock; else `sealtrail fleet rotate` puts the next key in force.",
+            )
 
     def _passed_checks(self, note: Callable[[str], None]) -> tuple[Check, ...]:
         note("self-test")
