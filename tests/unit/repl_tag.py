@@ -189,12 +189,14 @@ class PtyTag:
             content = content[os.write(self._master, content[:1024]) :]
 
 
-def chained(certificate: bytes, count: int, begun: list[bytes] | None = None) -> list[bytes]:
+def chained(
+    certificate: bytes, count: int, begun: list[bytes] | None = None, kind: int = 0
+) -> list[bytes]:
     """*count* records that continue each other, after *begun*; their signatures are zeros."""
     records = list(begun or [])
     for _ in range(count):
         prev = hashlib.sha256(records[-1] if records else certificate).digest()
-        fields = {0: 0, 1: len(records), 2: prev, 3: [1, 5]}
+        fields = {0: kind, 1: len(records), 2: prev, 3: [1, 5]}
         payload = cbor2.dumps(fields, canonical=True)
         records.append(cbor2.dumps(cbor2.CBORTag(18, [b"\xa1\x01\x27", {}, payload, bytes(64)])))
     return records
@@ -223,6 +225,8 @@ class DockTag:
         self.unsealed_count = 0
         self.is_full = False
         self.first_seq = 0  # older ones are overwritten
+        self.is_ended = False
+        self.is_key_lost = False
 
     def run(self, code: str, timeout_s: float = 10) -> str:
         found = re.search(r"serve_one\('([0-9a-f]*)'\)", code)
@@ -244,7 +248,9 @@ class DockTag:
                 1: b"\x01\x02",
                 2: "virtual",
                 3: "0.1.0",
-                4: int(self.certificate is not None),
+                4: int(self.certificate is not None and not self.is_ended),
+                8: self._key_state(),
+                9: int(self.is_ended),
             }
             found |= {5: head, 6: self.acknowledged, 11: self.unsealed_count}
             if self.records:
@@ -255,9 +261,8 @@ class DockTag:
         if op == 2:
             return {0: 0, 1: {1: self.checks}}
         if op == 3:
-            if self._holds_unreceipted():
-                return {0: 2, 1: "records are in no archive"}
-            self.certificate = None
+            if self.certificate is not None:
+                return {0: 7, 1: "it has a key and a certificate"}
             self.key = Ed25519PrivateKey.generate()
             return {0: 0, 1: {1: self._proof(args)}}
         if op == 4:
@@ -273,7 +278,16 @@ class DockTag:
         if op == 8:
             if self._holds_unreceipted() and not args.get(1):
                 return {0: 2, 1: "records are in no archive"}
-            self.certificate, self.records, self.unsealed_count = None, [], 0
+            self._forget()
+            return {0: 0}
+        if op == 10:
+            return self._end(args)
+        if op == 11:
+            if not self.is_ended:
+                return {0: 11, 1: "decommission it first"}
+            if args[1] != hashlib.sha256(self.records[-1]).digest():
+                return {0: 9, 1: "this is not the farewell"}
+            self._forget()
             return {0: 0}
         if op == 15:
             assert self.certificate
@@ -282,6 +296,33 @@ class DockTag:
                 self.unsealed_count = 0
             return {0: 0, 1: {1: self.unsealed_count}}
         return {0: 1, 1: "unknown operation"}
+
+    def _forget(self) -> None:
+        self.certificate, self.records, self.unsealed_count = None, [], 0
+        self.is_ended = self.is_key_lost = False
+
+    def _key_state(self) -> int:
+        if self.certificate is None or self.is_ended:
+            return 0
+        return 2 if self.is_key_lost else 1
+
+    def _end(self, args: dict[int, Any]) -> dict[int, Any]:
+        if self.certificate is None:
+            return {0: 3}
+        if not self.is_ended:
+            head = len(self.records) - 1
+            if 1 not in args and head > self.acknowledged:
+                return {0: 2, 1: "records are in no archive"}
+            if 1 in args:
+                head_hash = hashlib.sha256(self.records[-1]).digest()
+                if (args[1], args[2]) != (head, head_hash):
+                    return {0: 9, 1: "the newest record is another one"}
+            if self.is_key_lost:
+                return {0: 10, 1: "no key is left"}
+            self.records = chained(self.certificate, 1, self.records, kind=5)
+            self.is_ended, self.unsealed_count = True, 0
+        farewell = hashlib.sha256(self.records[-1]).digest()
+        return {0: 0, 1: {1: len(self.records) - 1, 2: farewell}}
 
     def _holds_unreceipted(self) -> bool:
         holds = self.unsealed_count or len(self.records) - 1 > self.acknowledged

@@ -165,13 +165,43 @@ def test_erase_whose_reading_fails_erases_nothing(home: Home) -> None:
     assert tag.records and 8 not in tag.asked
 
 
-def test_receipted_tag_is_provisioned_again_without_erase_option(home: Home) -> None:
+def test_a_tag_with_key_and_records_is_refused_without_erase_also_when_receipted(
+    home: Home,
+) -> None:
     tag = DockTag()
     provision(home, tag)
     assert tag.certificate
     tag.records, tag.acknowledged = chained(tag.certificate, 1), 0
-    provision(home, tag)
+    with pytest.raises(AccessRefused, match="has a key"):
+        provision(home, tag)
+    assert tag.certificate and 8 not in tag.asked
+    provision(home, tag, is_erasing=True)
     assert_complete(home, tag)
+
+
+def test_a_decommissioned_tag_is_read_once_more_and_gets_a_new_life(home: Home) -> None:
+    tag = DockTag()
+    first = provision(home, tag)
+    records = chained(first.certificate, 1, chained(first.certificate, 2), kind=5)
+    tag.records = records
+    tag.is_ended = True
+    second = provision(home, tag)
+    assert second.dump and second.dump.read_bytes() == first.certificate + b"".join(records)
+    assert second.tid != first.tid
+    assert_complete(home, tag)
+
+
+@pytest.mark.parametrize("years", [-1, 11])
+def test_a_fleet_key_out_of_its_days_certifies_nothing(home: Home, years: int) -> None:
+    class OtherYear(HostClock):
+        def now_ms(self) -> int:
+            return super().now_ms() + years * 366 * 86_400_000
+
+    tag, vault = DockTag(), Vault(home)
+    steps = Provisioner(Dock(tag), home, vault, fleet.load(home, vault), OtherYear())
+    with pytest.raises(AccessRefused, match="fleet key is in force from"):
+        steps.run("ST-0001", profiles.load("ln2-dry-shipper"))
+    assert tag.asked == []
 
 
 class Saying:
@@ -204,6 +234,14 @@ def test_refusals_have_their_own_class() -> None:
         Dock(Saying(hexed({0: 2, 1: "5 records are in no archive"}))).erase(False)
     with pytest.raises(DeviceError, match="not provisioned"):
         Dock(Saying(hexed({0: 3}))).read_all()
+    with pytest.raises(DeviceError, match="makes no key: random source"):
+        Dock(Saying(hexed({0: 8, 1: "random source: repetition"}))).enrol(bytes(32), "x")
+    with pytest.raises(DeviceError, match="something else"):
+        Dock(Saying(hexed({0: 9, 1: "the newest record is 7"}))).end((6, bytes(32)))
+    with pytest.raises(AccessRefused, match="no key is left"):
+        Dock(Saying(hexed({0: 10, 1: "no key is left"}))).end(None)
+    with pytest.raises(AccessRefused, match="keeps its log"):
+        Dock(Saying(hexed({0: 11, 1: "decommission it first"}))).purge(bytes(32))
 
 
 def test_dump_of_an_empty_log_is_the_certificate_alone(home: Home) -> None:
