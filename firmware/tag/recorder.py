@@ -189,8 +189,14 @@ class Recorder:
         if space.stage == TAKING:
             if not sealer.is_full or (sealer.may_have_room and sealer.seal()):
                 return True
-            return space.fits_backlog()
+            return not sealer.has_drawn and space.fits_backlog()
         return sealer.may_have_room and self._reopen()
+
+    def _note_draw(self):
+        """What custody leaves of the reserve is for custody: no readings until a receipt."""
+        if self._sealer.has_drawn and self.space.stage == TAKING:
+            self.space.stage = REFUSING
+            self._save_space()
 
     def _reopen(self) -> bool:
         """Tries an ordinary record, which says how much was refused: does it fit again?
@@ -273,9 +279,9 @@ class Recorder:
 
         *is_urgent*: from the reserve of a full log, if need be.
         """
+        # No news here: who rolls a key next needs an empty block.
         is_sealed = self._sealer.seal(is_urgent)
-        if self._opening is None:
-            self._tell_news()
+        self._note_draw()
         return is_sealed
 
     # ---- what visitors ask
@@ -319,10 +325,7 @@ class Recorder:
         except OSError as e:
             self._note_fault(faults.STORAGE, "record log errno %s" % e.args[0])
             raise RingFull("custody event refused")
-        if self._sealer.has_drawn and self.space.stage == TAKING:
-            # What is left of the reserve is for custody: no more readings until a receipt.
-            self.space.stage = REFUSING
-            self._save_space()
+        self._note_draw()
         self._tell_news()
         return self.records.head_seq
 
