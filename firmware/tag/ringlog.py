@@ -271,8 +271,6 @@ class Ring:
 
         With *first_index*, numbers go on from there, durably.
         """
-        if self._hint:
-            self._hint.clear()
         for sector in range(self.sector_count):
             self.flash.erase(sector)
         self._start_blank(first_index)

@@ -65,14 +65,9 @@ class RingHint:
     def load(self) -> tuple | None:
         """Returns (log_id, sector, sector_seq, first index of the ring), or None."""
         content = load(self._rtc, self._part)
-        hint = None if content is None else struct.unpack(_HINT_FORMAT, content)
-        return hint if hint and hint[2] else None
+        return None if content is None else struct.unpack(_HINT_FORMAT, content)
 
     def store(self, log_id: int, sector: int, sector_seq: int, first: int) -> None:
         """Keeps the hint over the next reset."""
         content = struct.pack(_HINT_FORMAT, log_id, sector, sector_seq, first)
         store(self._rtc, self._part, content)
-
-    def clear(self) -> None:
-        """Forgets the hint: no sector has sector_seq 0."""
-        store(self._rtc, self._part, bytes(16))

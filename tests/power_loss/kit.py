@@ -5,7 +5,7 @@
 class Kit:
     """The classes under test."""
 
-    def __init__(self, ringlog, journal, recordlog, statestore, keyslots):
+    def __init__(self, ringlog, journal, recordlog, statestore, keyslots, rtcmemory):
         self.Ring = ringlog.Ring
         self.RingFull = ringlog.RingFull
         self.Journal = journal.Journal
@@ -14,13 +14,14 @@ class Kit:
         self.recover_pair = recordlog.recover_pair
         self.StateStore = statestore.StateStore
         self.KeySlots = keyslots.KeySlots
+        self.RingHint = rtcmemory.RingHint
 
 
 def genuine_kit():
     """The firmware as it is."""
-    from tag import journal, keyslots, recordlog, ringlog, statestore
+    from tag import journal, keyslots, recordlog, ringlog, rtcmemory, statestore
 
-    return Kit(ringlog, journal, recordlog, statestore, keyslots)
+    return Kit(ringlog, journal, recordlog, statestore, keyslots, rtcmemory)
 
 
 def fixed_entropy(size):

@@ -19,9 +19,9 @@ from tests.power_loss.kit import Kit
 from tests.power_loss.suite import run
 from tests.power_loss.sweep import Tally
 
-_STORES = ("ringlog", "journal", "recordlog", "statestore", "keyslots")
+_STORES = ("ringlog", "journal", "recordlog", "statestore", "keyslots", "rtcmemory")
 _MODULES = (*_STORES, "ringframe", "ringscan", "ringstage", "ringread", "ringopen", "ringtail")
-_MODULES += ("sectormap", "flashregion", "rtcmemory")
+_MODULES += ("sectormap", "flashregion")
 
 
 @dataclass(frozen=True)
@@ -165,8 +165,8 @@ MUTANTS = (
     Mutant(
         "freed not raised to what is left",
         "ringlog",
-        "        self.freed = max(scan.freed, self.first)\n",
-        "        self.freed = scan.freed\n",
+        "self.freed = self._noted = max(scan.freed, self.first)",
+        "self.freed = self._noted = scan.freed",
         "ring, no reserve",
     ),
     Mutant(
@@ -210,6 +210,107 @@ MUTANTS = (
         "        self._map.drop_next()\n",
         "",
         "ring, errors",
+    ),
+    Mutant(
+        "failed free taken for a durable one",
+        "ringlog",
+        "if index <= self._noted:",
+        "if index <= self.freed:",
+        "ring, overwriting, errors",
+    ),
+    Mutant(
+        "reserve open to every entry",
+        "ringlog",
+        "0 if is_urgent else self._reserve_sectors",
+        "0",
+        "ring, urgent entries",
+    ),
+    Mutant(
+        "sector of an urgent entry open to every entry",
+        "ringlog",
+        "if is_reserve_begun or count",
+        "if count",
+        "ring, urgent entries",
+    ),
+    Mutant(
+        "loss not counted",
+        "ringlog",
+        "        self.lost += max(0, self.first - before)\n",
+        "",
+        "ring, overwriting",
+    ),
+    Mutant(
+        "loss counted with what was freed",
+        "ringlog",
+        "        before = max(freed, self.first)\n",
+        "        before = self.first\n",
+        "ring, overwriting",
+    ),
+    Mutant(
+        "loss before a cut not counted",
+        "ringlog",
+        "self.lost = scan.lost + self.freed - scan.freed",
+        "self.lost = scan.lost",
+        "ring, overwriting",
+    ),
+    Mutant(
+        "loss not repeated in headers",
+        "ringlog",
+        "self.log_id, self.lost, self.note)",
+        "self.log_id, 0, self.note)",
+        "ring, overwriting",
+    ),
+    Mutant(
+        "loss not repeated in marks",
+        "ringlog",
+        '            struct.pack_into("<I", self._mark, _LOST_AT, self.lost)\n',
+        "",
+        "ring, overwriting, mixed sizes",
+    ),
+    Mutant(
+        "loss not made firm",
+        "ringlog",
+        "            self._tail.zero_next_header()\n",
+        "            pass\n",
+        "ring, overwriting, left alone",
+    ),
+    Mutant(
+        "hint believed though the sector is another",
+        "ringopen",
+        "if fields is None or (fields[0], fields[1], fields[4]) != (sector_count, seq, log_id):",
+        "if fields is None:",
+        "ring, warm",
+    ),
+    Mutant(
+        "hint believed though it has a successor",
+        "ringopen",
+        "if old is None or (old[0], old[1], old[4]) != expected:",
+        "if old is None:",
+        "ring, warm",
+    ),
+    Mutant(
+        "hint believed though the next header is torn",
+        "ringopen",
+        "        if old is None or (old[0], old[1], old[4]) != expected:\n            return None\n"
+        "        firsts[following] = old[2]\n",
+        "        if old and old[1] > seq:\n            return None\n"
+        "        firsts[following] = old[2] if old else fields[2]\n",
+        "ring, warm",
+    ),
+    Mutant(
+        "hint of the first lap believed though the next header is not blank",
+        "ringopen",
+        " or not ringframe.is_blank_header(header):",
+        ":",
+        "ring, warm",
+    ),
+    Mutant(
+        "torn hint believed",
+        "rtcmemory",
+        '    if _checksum(part, content) != struct.unpack_from("<I", memory, end)[0]:\n'
+        "        return None\n",
+        "",
+        "hints, torn",
     ),
     Mutant(
         "boot not repeated in headers",

@@ -15,7 +15,8 @@ class PairScenario:
     """Samples into the journal, sealed every *block* into a record, then freed.
 
     A sample is its number (up_ms) and its boot (value). State: samples promised. Records and
-    unsealed samples must together be each sample once, with its boot.
+    unsealed samples must together be each sample once, with its boot. With *overwrites* no
+    receipt ever comes: what the record log lost must be exactly what is gone.
     """
 
     on_error = None
@@ -28,12 +29,13 @@ class PairScenario:
     record_sectors = 4
     sector_count = 8
 
-    def __init__(self, kit, count, block=5, record_size_max=200, slot_count=20):
+    def __init__(self, kit, count, block=5, record_size_max=200, slot_count=20, overwrites=False):
         self.kit = kit
         self.count = count
         self.block = block
         self.record_size_max = record_size_max
         self.slot_count = slot_count
+        self.overwrites = overwrites
 
     def open(self, device):
         journal = self.kit.Journal(self._ring(device, 0, self.journal_sectors, 60))
@@ -43,6 +45,7 @@ class PairScenario:
         journal.open()
         records.open()
         self.kit.recover_pair(journal, records)
+        records.overwrites = self.overwrites
         return (journal, records)
 
     def _ring(self, device, first, count, size_max):
@@ -78,7 +81,7 @@ class PairScenario:
             yield (number + 1, records.acknowledged)
             if number % self.block == self.block - 1:
                 self._seal(world, number + 1, done)
-                if records.head_seq % 3 == 2:
+                if records.head_seq % 3 == 2 and not self.overwrites:
                     upto = records.head_seq - 1
                     attempt(self, done, lambda upto=upto: records.acknowledge(upto))
                     done += 1
@@ -127,8 +130,11 @@ class PairScenario:
                 if entry.boot != entry.values[0]:
                     return f"boot {entry.boot} of sample {entry.up_ms} of boot {entry.values[0]}"
                 numbers.append(entry.up_ms)
-        if not low[1] <= records.acknowledged <= high[1]:
-            return f"acknowledged {records.acknowledged}"
+        if self.overwrites:
+            if not records.lost == records.first_seq == records.acknowledged + 1:
+                return f"lost {records.lost}, gone {records.first_seq}"
+        elif not low[1] <= records.acknowledged <= high[1] or records.lost:
+            return f"acknowledged {records.acknowledged}, lost {records.lost}"
         if seqs and (seqs[0] > records.acknowledged + 1 or seqs[-1] != records.head_seq):
             return f"records {seqs[0]} to {seqs[-1]}, head {records.head_seq}"
         if seqs and hashlib.sha256(record).digest() != records.head_hash:

@@ -80,6 +80,9 @@ class RingScenario:
         self.carry_count = geometry.pop("carry_count", 3)
         # Every so many entries one is urgent; 0: none is.
         self.urgent_every = geometry.pop("urgent_every", 0)
+        self._late = None
+        # The next life begins with a free mark.
+        self.frees_first = geometry.pop("frees_first", False)
         # From this entry on the ring overwrites; None: as the geometry says, for ever.
         self.overwrites_from = geometry.pop("overwrites_from", None)
         self.geometry = {
@@ -140,14 +143,15 @@ class RingScenario:
         def mark():
             """After an error something else may be written first."""
             if ring.freed < ring.next:
-                self._free(ring, ring.freed + 1, done, ledger)
-            freed, lost, first = ring.freed, ring.lost, ring.first
+                step = 0 if ring.overwrites and index & 1 else 1
+                self._free(ring, ring.freed + step, done, ledger)
+            freed, lost = ring.freed, ring.lost
             return lambda state: (
                 state[0],
                 max(state[1], freed),
                 state[2],
                 max(state[3], lost),
-                max(state[4], first),
+                state[4],
             )
 
         got = attempt(self, done, lambda: ring.append(1 + index % 3, payload, is_urgent), mark)
@@ -178,7 +182,7 @@ class RingScenario:
                 ledger.ask(ring, ring.next)
                 ring.free(ring.next)
 
-        if index > ring.freed:
+        if index >= ring.freed:
             attempt(self, done, free)
             ledger.agree(ring)
 
@@ -191,6 +195,12 @@ class RingScenario:
             bases = high[2] if ring.read(index)[1] == theirs else bases
         bases += (ring.next,)
         ledger = Ledger(ring)
+        if not self.carry_count:
+            # Nothing is written: what was under way may still appear.
+            self._late = high
+        if self.frees_first and ring.freed < ring.next:
+            self._free(ring, ring.freed + 1, 0, ledger)
+            yield _state(ring, bases)
         for step in range(self.carry_count):
             if not self._append_next(ring, len(bases), ledger):
                 self._free(ring, ring.next, 0, ledger)
@@ -211,6 +221,8 @@ class RingScenario:
         return True
 
     def check(self, ring, low, high):
+        if self._late:
+            high, self._late = self._late, None
         wrong = self._check_numbers(ring, low, high)
         if wrong:
             return wrong
@@ -230,7 +242,8 @@ class RingScenario:
         if not low[0] <= ring.next <= high[0]:
             return f"next {ring.next}, promised {low[0]} to {high[0]}"
         # What an overwriting ring had begun to give up may go later too, and counts then.
-        if not low[4] <= ring.first <= high[4] and not ring.overwrites:
+        first_max = high[4] + (ring.slot_count if ring.overwrites else 0)
+        if not low[4] <= ring.first <= max(first_max, low[1]):
             return f"first {ring.first}, promised {low[4]} to {high[4]}"
         if not low[1] <= ring.freed <= max(high[1], ring.first):
             return f"freed {ring.freed}, promised {low[1]} to {high[1]}"
@@ -253,7 +266,7 @@ class WarmScenario(RingScenario):
     def __init__(self, kit, count, size_of, free_every, lag, **geometry):
         super().__init__(kit, count, size_of, free_every, lag, **geometry)
         log_id = int.from_bytes(fixed_entropy(4), "little")
-        self.hints = [(log_id ^ 1, 0, 1, 0), (log_id, 99, 3, 0), (log_id, 0, 2, 5)]
+        self.hints = [(log_id ^ 1, 0, 1, 7), (log_id, 99, 3, 0), (log_id, 0, 2, 5)]
 
     def open(self, device):
         cold = fingerprint(self._opened_copy(device, None))
@@ -285,9 +298,6 @@ class Hint:
         self._hint = hint
         if hint not in self._seen:
             self._seen.append(hint)
-
-    def clear(self):
-        self._hint = None
 
 
 def fingerprint(ring):

@@ -3,7 +3,7 @@
 
 from collections.abc import Callable
 
-from tests.power_loss import sweep
+from tests.power_loss import hints, sweep
 from tests.power_loss.kit import Kit
 from tests.power_loss.pair_scenario import PairScenario
 from tests.power_loss.ring_scenario import RingScenario, WarmScenario
@@ -45,10 +45,14 @@ SCENARIOS: dict[str, tuple[str, Callable[[Kit], object]]] = {
     "ring, full": ("cut", lambda kit: _ring(kit, 120, small, 0, 0)),
     "ring, no reserve": ("cut", lambda kit: _ring(kit, 110, small, 0, 0, reserve_slots=0)),
     "ring, full, mixed sizes": ("cut", lambda kit: _ring(kit, 70, mixed, 0, 0)),
-    "ring, overwriting": ("cut", lambda kit: _ring(kit, 120, small, 17, 30, **_OVERWRITING)),
+    "ring, overwriting": ("cut", lambda kit: _ring(kit, 120, small, 17, 55, **_OVERWRITING)),
     "ring, overwriting, mixed sizes": (
         "cut",
-        lambda kit: _ring(kit, 60, mixed, 0, 0, carry_count=2, **_OVERWRITING),
+        lambda kit: _ring(kit, 60, mixed, 0, 0, carry_count=2, frees_first=True, **_OVERWRITING),
+    ),
+    "ring, overwriting, left alone": (
+        "cut",
+        lambda kit: _ring(kit, 90, small, 0, 0, carry_count=0, **_OVERWRITING),
     ),
     "ring, told to overwrite when full": (
         "cut",
@@ -58,9 +62,11 @@ SCENARIOS: dict[str, tuple[str, Callable[[Kit], object]]] = {
     "ring, warm": ("cut", lambda kit: _warm(kit, 110, small, 5, 12)),
     "ring, warm, overwriting": ("cut", lambda kit: _warm(kit, 90, small, 0, 0, **_OVERWRITING)),
     "journal and record log": ("cut", lambda kit: PairScenario(kit, 100)),
+    "record log, overwriting": ("cut", lambda kit: PairScenario(kit, 90, overwrites=True)),
     "state store": ("cut", lambda kit: StateScenario(kit, 90)),
     "key slots": ("cut", KeyScenario),
     "key slots, first seed": ("cut", lambda kit: KeyScenario(kit, has_rolls=False)),
+    "hints, torn": ("rtc", lambda kit: _ring(kit, 60, small, 5, 12)),
     "ring, twice": ("twice", lambda kit: _ring(kit, 60, small, 5, 12)),
     "ring, mixed sizes, twice": ("twice", lambda kit: _ring(kit, 40, mixed, 4, 6)),
     "ring, many pages, twice": ("twice", lambda kit: _ring(kit, 6, pages, 2, 1, **_WIDE)),
@@ -70,7 +76,7 @@ SCENARIOS: dict[str, tuple[str, Callable[[Kit], object]]] = {
     ),
     "ring, overwriting, twice": (
         "twice",
-        lambda kit: _ring(kit, 70, small, 17, 30, carry_count=5, **_OVERWRITING),
+        lambda kit: _ring(kit, 90, small, 17, 55, carry_count=5, **_OVERWRITING),
     ),
     "ring, urgent entries, twice": (
         "twice",
@@ -78,6 +84,10 @@ SCENARIOS: dict[str, tuple[str, Callable[[Kit], object]]] = {
     ),
     "ring, warm, twice": ("twice", lambda kit: _warm(kit, 50, small, 5, 12, carry_count=2)),
     "journal and record log, twice": ("twice", lambda kit: PairScenario(kit, 30)),
+    "record log, overwriting, twice": (
+        "twice",
+        lambda kit: PairScenario(kit, 60, overwrites=True),
+    ),
     "state store, twice": ("twice", lambda kit: StateScenario(kit, 60)),
     "key slots, twice": ("twice", KeyScenario),
     "ring, errors": ("error", lambda kit: _ring(kit, 100, small, 5, 12)),
@@ -88,7 +98,7 @@ SCENARIOS: dict[str, tuple[str, Callable[[Kit], object]]] = {
     ),
     "ring, overwriting, errors": (
         "error",
-        lambda kit: _ring(kit, 80, small, 17, 30, **_OVERWRITING),
+        lambda kit: _ring(kit, 100, small, 17, 55, **_OVERWRITING),
     ),
     "ring, urgent entries, errors": (
         "error",
@@ -96,6 +106,10 @@ SCENARIOS: dict[str, tuple[str, Callable[[Kit], object]]] = {
     ),
     "ring, warm, errors": ("error", lambda kit: _warm(kit, 50, small, 5, 12)),
     "journal and record log, errors": ("error", lambda kit: PairScenario(kit, 60)),
+    "record log, overwriting, errors": (
+        "error",
+        lambda kit: PairScenario(kit, 60, overwrites=True),
+    ),
     "state store, errors": ("error", lambda kit: StateScenario(kit, 40)),
     "key slots, errors": ("error", KeyScenario),
 }
@@ -121,6 +135,8 @@ def _run(name, kit, tally, stop_at_bad, stride):
     scenario = make(kit)
     if kind == "cut":
         sweep.sweep(scenario, tally, stop_at_bad)
+    elif kind == "rtc":
+        hints.sweep(kit, scenario, tally)
     elif kind == "error":
         sweep.sweep_errors(scenario, tally, stop_at_bad)
     else:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 from kit import genuine_kit
 from pair_scenario import PairScenario
-from ring_scenario import RingScenario
+from ring_scenario import RingScenario, WarmScenario
 from scenarios import KeyScenario, StateScenario
 from sweep import Tally, sweep, sweep_errors
 
@@ -20,6 +20,8 @@ def main():
     tally = Tally()
     sweep(RingScenario(kit, 70, small, 5, 12), tally)
     sweep(RingScenario(kit, 30, mixed, 4, 6, carry_count=2), tally)
+    sweep(RingScenario(kit, 70, small, 17, 38, overwrites=True, sector_count=3), tally)
+    sweep(WarmScenario(kit, 40, small, 5, 12, sector_count=3, carry_count=1), tally)
     sweep(PairScenario(kit, 30), tally)
     sweep(StateScenario(kit, 30), tally)
     sweep(KeyScenario(kit), tally)

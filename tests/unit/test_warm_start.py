@@ -240,13 +240,12 @@ def test_the_hint_of_another_tag_changes_nothing():
     assert_same_as_cold(bytes(other.memory), content)
 
 
-def test_a_hint_from_before_a_format_changes_nothing_and_format_forgets_it():
+def test_a_hint_from_before_a_format_changes_nothing():
     image, content = image_and_rtc()
     device, rtc = Nor(5, image=image), FakeRTC()
     rtc.content = content
     ring = small_ring(device, rtc_hint(rtc))
     ring.format()
-    assert rtc_hint(rtc).load() is None
     assert_same_as_cold(bytes(device.memory), content)
     ring.format(first_index=500)
     ring.append(1, b"x")
@@ -352,6 +351,4 @@ def test_the_clock_and_both_logs_share_the_memory_without_harm():
     hints[1].store(5, 6, 7, 8)
     assert Clock(FakeUptime(), 500, rtc).resume_from_rtc()
     assert [hint.load() for hint in hints] == [(1, 2, 3, 4), (5, 6, 7, 8)]
-    hints[0].clear()
-    assert [hint.load() for hint in hints] == [None, (5, 6, 7, 8)]
     assert len(rtc.content) <= 2048
