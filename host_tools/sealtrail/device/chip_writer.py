@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Timer
 
@@ -39,7 +39,7 @@ class Chip:
 
     flash_map: FlashMap
     port: str
-    command: Sequence[str] = ESPTOOL
+    command: Sequence[str] = field(default_factory=lambda: ESPTOOL)
 
     def check_size(self) -> None:
         """Refuses a chip with less flash than the map needs. Raises UsageError, LinkError."""
