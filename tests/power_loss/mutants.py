@@ -277,8 +277,8 @@ MUTANTS = (
     Mutant(
         "hint believed though the sector is another",
         "ringopen",
-        "if fields is None or (fields[0], fields[1], fields[4]) != (sector_count, seq, log_id):",
-        "if fields is None:",
+        "fields is None or (fields[0], fields[1], fields[4]) != (sector_count, seq, log_id):",
+        "fields is None:",
         "ring, warm",
     ),
     Mutant(
@@ -291,14 +291,15 @@ MUTANTS = (
     Mutant(
         "hint believed though the next header is torn",
         "ringopen",
-        "        if old is None or (old[0], old[1], old[4]) != expected:\n            return None\n"
+        "        if old is None or (old[0], old[1], old[4]) != expected:\n"
+        "            return None\n"
         "        firsts[following] = old[2]\n",
         "        if old and old[1] > seq:\n            return None\n"
         "        firsts[following] = old[2] if old else fields[2]\n",
         "ring, warm",
     ),
     Mutant(
-        "hint of the first lap believed though the next header is not blank",
+        "hint of the first lap believed though the next header is torn",
         "ringopen",
         " or not ringframe.is_blank_header(header):",
         ":",

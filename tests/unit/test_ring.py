@@ -9,7 +9,9 @@ from tests.fakes.nor import SECTOR_SIZE, Nor
 from tests.power_loss.kit import fixed_entropy
 
 
-def new_ring(device=None, sector_count=4, slot_count=20, size_max=100, reserve=3, first=0):
+def new_ring(
+    device=None, sector_count=4, slot_count=20, size_max=100, reserve=3, first=0, **settings
+):
     from tag.ringlog import Ring
 
     device = device or Nor(first + sector_count)
@@ -21,6 +23,7 @@ def new_ring(device=None, sector_count=4, slot_count=20, size_max=100, reserve=3
         reserve_slots=reserve,
         slot_count=slot_count,
         entropy=fixed_entropy,
+        **settings,
     )
 
 
@@ -36,12 +39,12 @@ def ring(device):
     return ring
 
 
-def fill(ring):
+def fill(ring, is_urgent=False):
     from tag.ringlog import RingFull
 
     try:
         while True:
-            ring.append(1, ring.next.to_bytes(4, "little"))
+            ring.append(1, ring.next.to_bytes(4, "little"), is_urgent)
     except RingFull:
         return ring.next
 
@@ -184,6 +187,193 @@ def test_reading_on_costs_one_read_an_entry(ring, device):
     device.clear_counts()
     assert len(list(ring.entries())) == 15
     assert device.reads == 15
+
+
+def test_what_is_refused_is_not_written_not_even_after_an_unclean_boot(ring, device):
+    from tag.ringlog import RingFull
+
+    fill(ring)
+    again = reopened(device)
+    device.clear_counts()
+    with pytest.raises(RingFull):
+        again.append(1, b"x")
+    assert (device.programs, device.erases) == (0, 0)
+
+
+# ---- the reserve for urgent entries
+
+
+@pytest.mark.parametrize("spared", [1, 2])
+def test_ordinary_entries_leave_the_reserve_and_urgent_ones_use_all_of_it(spared):
+    from tag.ringlog import RingFull
+
+    device = Nor(6)
+    ring = new_ring(device, sector_count=6, reserve_sectors=spared)
+    ring.open()
+    count = fill(ring)
+    assert ring.kept_sectors == 6 - spared
+    assert count == (6 - spared) * 20 - 3
+    assert fill(ring, is_urgent=True) == 6 * 20 - 3
+    with pytest.raises(RingFull):
+        ring.append(1, b"ordinary")
+    ring.free(20)
+    with pytest.raises(RingFull):
+        ring.append(1, b"ordinary: the reserve comes first")
+    ring.append(1, b"urgent", True)
+
+
+def test_a_sector_that_an_urgent_entry_opened_is_not_for_ordinary_ones():
+    from tag.ringlog import RingFull
+
+    ring = new_ring(Nor(6), sector_count=6, reserve_sectors=2)
+    ring.open()
+    count = fill(ring)
+    while ring.kept_sectors == 4:
+        ring.append(1, b"urgent", True)
+    for _ in range(50):
+        with pytest.raises(RingFull):
+            ring.append(1, b"ordinary")
+    assert 3 <= ring.next - count <= 4
+    ring.free(40)
+    ring.append(1, b"ordinary")
+
+
+@pytest.mark.parametrize("spared", [-1, 2])
+def test_a_reserve_that_leaves_no_ring_is_refused(spared):
+    with pytest.raises(ValueError):
+        new_ring(Nor(4), reserve_sectors=spared)
+
+
+# ---- lazy freeing: blank sectors first, then the oldest freed one, never a newer one
+
+
+def test_what_is_freed_stays_readable_while_a_blank_sector_is_left():
+    device = Nor(8)
+    ring = new_ring(device, sector_count=8)
+    ring.open()
+    for index in range(300):
+        ring.append(1, bytes([index & 255]))
+        ring.free(ring.next)
+        assert (ring.first == 0) == (device.erases <= 8)
+        assert ring.read(ring.first)[1] == bytes([ring.first & 255])
+
+
+@pytest.mark.parametrize("overwrites", [False, True])
+def test_only_the_oldest_sector_is_ever_reused_so_the_newest_are_out_of_reach(overwrites):
+    device = Nor(8)
+    ring = new_ring(device, sector_count=8, overwrites=overwrites)
+    ring.open()
+    start_of = {}
+    for index in range(900):
+        ring.append(1, bytes(index % 40))
+        start_of.setdefault(ring._map.active_seq, index)
+        if not overwrites and index % 3 == 0:
+            ring.free(ring.next)
+        assert ring.first == start_of[max(1, ring._map.active_seq - 7)]
+
+
+# ---- overwriting
+
+
+def overwriting_ring(device, **settings):
+    ring = new_ring(device, sector_count=device.sector_count, overwrites=True, **settings)
+    ring.open()
+    return ring
+
+
+def test_an_overwriting_ring_is_never_full_and_counts_each_entry_it_gave_up(device):
+    ring = overwriting_ring(device)
+    for index in range(1000):
+        assert ring.append(1, index.to_bytes(4, "little")) == index
+        assert ring.lost == ring.first
+    again = reopened(device)
+    assert (again.lost, again.first, again.next) == (ring.lost, ring.first, 1000)
+    assert [int.from_bytes(p, "little") for _, _, p in again.entries()] == list(
+        range(ring.first, 1000)
+    )
+    assert max(device.erases_of) - min(device.erases_of) <= 1
+
+
+def test_what_was_freed_in_time_is_not_lost(device):
+    ring = overwriting_ring(device)
+    for index in range(1000):
+        ring.append(1, b"x")
+        ring.free(max(0, index - 5))
+    assert ring.lost == 0
+    for _ in range(200):
+        ring.append(1, b"x")
+    assert ring.lost == ring.first - (999 - 5)
+    assert reopened(device).lost == ring.lost
+
+
+def test_the_mode_can_be_turned_on_and_off_and_the_count_stays(device):
+    from tag.ringlog import RingFull
+
+    ring = reopened(device)
+    count = fill(ring)
+    ring.overwrites = True
+    ring.append(1, b"in place of the oldest")
+    for _ in range(9):
+        ring.append(1, b"x")
+    lost = ring.lost
+    assert lost == 20
+    ring.overwrites = False
+    with pytest.raises(RingFull):
+        fill_one = ring.next
+        while ring.next < fill_one + 100:
+            ring.append(1, b"x")
+    again = reopened(device)
+    assert (again.lost, again.overwrites) == (lost, False)
+    assert again.next > count
+    ring.free(ring.next)
+    for _ in range(100):
+        ring.append(1, b"x")
+        ring.free(ring.next)
+    assert reopened(device).lost == ring.lost == lost
+
+
+def test_a_ring_without_a_slot_for_a_mark_can_still_be_told_to_overwrite():
+    from tag.ringlog import RingFull
+
+    device = Nor(4)
+    ring = new_ring(device, reserve=0)
+    ring.open()
+    fill(ring)
+    with pytest.raises(RingFull):
+        for index in range(1, 10):
+            ring.free(index)
+    freed = ring.freed
+    ring.overwrites = True
+    ring.append(1, b"x")
+    assert ring.lost == reopened(device).lost == 20 - freed
+
+
+def test_unclean_sector_changes_cost_one_erase_each_and_no_more():
+    """Cut between erase and header, once every other round: the spread stays with them."""
+    device = Nor(5)
+    ring = overwriting_ring(device)
+    unclean = 0
+    for index in range(3000):
+        if index % 97 == 0:
+            is_armed = [True]
+
+            def cut(number, op, is_armed=is_armed):
+                if is_armed[0] and op[1] == 0 and op[2] is not None and any(op[2]):
+                    is_armed[0] = False
+                    return 0
+                return -1
+
+            device.before_op = cut
+        try:
+            ring.append(1, b"x")
+        except OSError:
+            unclean += 1
+            device.before_op = None
+            ring = overwriting_ring(device)
+            ring.append(1, b"x")
+    assert unclean > 20
+    assert max(device.erases_of) - min(device.erases_of) <= 1 + unclean
+    assert ring.lost == ring.first
 
 
 # ---- opening
@@ -381,6 +571,27 @@ def test_a_reader_never_sees_torn_or_wrong_entries_while_the_ring_goes_round(pac
         assert int.from_bytes(payload, "little") == index
         seen.append(index)
     assert seen == sorted(set(seen))
+
+
+@pytest.mark.parametrize("pace", [1, 2, 5, 9])
+def test_a_reader_beside_an_overwriting_ring_sees_right_entries_or_a_step(pace):
+    device = BusyNor(4)
+    ring = overwriting_ring(device)
+    for index in range(75):
+        ring.append(1, index.to_bytes(4, "little"))
+
+    def go_on():
+        for _ in range(pace):
+            ring.append(1, ring.next.to_bytes(4, "little"))
+
+    seen = []
+    reading = ring.entries(0, 75 + 400)
+    device.meanwhile = go_on
+    for index, _, payload in reading:
+        assert int.from_bytes(payload, "little") == index
+        seen.append(index)
+    assert seen == sorted(set(seen))
+    assert ring.lost == ring.first
 
 
 def test_a_search_through_a_sector_that_is_just_reused_ends_in_an_index_error():
