@@ -25,6 +25,10 @@ from .protocol import (
     NONCE_SIZE,
     PROOF,
     PROOF_SIZE,
+    READY_ALARM,
+    READY_CLOCK_SURE,
+    READY_FILLING,
+    READY_REFUSING,
     REVOKED_COUNT_MAX,
     ROLE_SCOPE,
     SCOPE_ALL,
@@ -37,9 +41,24 @@ Ticket = namedtuple(
     ("role", "scope", "tno", "holder", "nbf", "exp", "trip", "rev", "floor", "revoked"),
 )
 Hello = namedtuple("Hello", ("nonce", "ticket"))
-Ready = namedtuple("Ready", ("code", "is_sure", "scope", "rev", "trip", "head_seq", "head_hash"))
+Ready = namedtuple(
+    "Ready",
+    (
+        "code",
+        "is_sure",
+        "scope",
+        "rev",
+        "trip",
+        "head_seq",
+        "head_hash",
+        "is_alarm",
+        "is_filling",
+        "is_refusing",
+    ),
+)
 
 _READY_SIZE = 47
+_READY_FLAGS_MAX = READY_CLOCK_SURE | READY_ALARM | READY_FILLING | READY_REFUSING
 _IPAD = int.from_bytes(b"\x36" * 64, "big")
 _OPAD = int.from_bytes(b"\x5c" * 64, "big")
 
@@ -268,8 +287,12 @@ def is_good_proof(keys: SessionKeys, message: bytes) -> bool:
 
 def pack_ready(ready: Ready) -> bytes:
     """The body of READY, 47 bytes, to be sealed as reply 0; *head_seq* -1: no record yet."""
+    flags = READY_CLOCK_SURE if ready.is_sure else 0
+    flags |= READY_ALARM if ready.is_alarm else 0
+    flags |= READY_FILLING if ready.is_filling else 0
+    flags |= READY_REFUSING if ready.is_refusing else 0
     return (
-        bytes((0, ready.code, 1 if ready.is_sure else 0))
+        bytes((0, ready.code, flags))
         + ready.scope.to_bytes(2, "big")
         + ready.rev.to_bytes(2, "big")
         + ready.trip.to_bytes(4, "big")
@@ -281,17 +304,21 @@ def pack_ready(ready: Ready) -> bytes:
 def parse_ready(body: bytes) -> Ready:
     """READY's body. A refusal has *code* other than 0 and nothing else. Raises FormError."""
     if len(body) == 2 and body[0] == 0 and body[1] != 0:
-        return Ready(body[1], False, 0, 0, 0, -1, b"")
-    if len(body) != _READY_SIZE or body[0] != 0 or body[1] != 0 or body[2] > 1:
+        return Ready(body[1], False, 0, 0, 0, -1, b"", False, False, False)
+    if len(body) != _READY_SIZE or body[0] != 0 or body[1] != 0 or body[2] > _READY_FLAGS_MAX:
         raise FormError("ready")
+    flags = body[2]
     return Ready(
         0,
-        body[2] == 1,
+        bool(flags & READY_CLOCK_SURE),
         _uint(body, 3, 2),
         _uint(body, 5, 2),
         _uint(body, 7, 4),
         seq_of(body[11:15]),
         bytes(body[15:47]),
+        bool(flags & READY_ALARM),
+        bool(flags & READY_FILLING),
+        bool(flags & READY_REFUSING),
     )
 
 

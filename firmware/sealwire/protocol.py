@@ -135,6 +135,32 @@ OP_SCOPE = {
 # Commands that answer CLOCK_UNSURE while the tag's clock is unsure (T6). TRIP_END is not
 # one: ending a trip must be possible in a box whose clock was lost.
 NEEDS_SURE_CLOCK = (TRIP, CONFIG, ROLL, ORDER)
+# What still works once the log is more than 950 permille full (D8); all else answers FULL.
+# Custody and receipts have a reserve; a receipt may first need the key that it is signed by.
+WORKS_WHEN_FULL = (
+    STATUS,
+    SYNC,
+    ACK,
+    ATTEST,
+    TIME_NONCE,
+    RECEIPT,
+    SERVICE_CERT,
+    OFFER,
+    PENDING,
+    ACCEPT,
+    ROLL,
+    ORDER,
+    FLEET_NEXT,
+    BYE,
+    KEYS,
+    TRIP_END,
+)
+
+# Bits of READY's third byte. The others are zero.
+READY_CLOCK_SURE = const(1 << 0)  # the ticket is sure not to have expired (T6)
+READY_ALARM = const(1 << 1)  # a rule of the profile is broken now
+READY_FILLING = const(1 << 2)  # 800 permille of the log wait for a receipt
+READY_REFUSING = const(1 << 3)  # the log is full: readings are refused
 
 NO_EXPIRY = const(0xFFFFFFFF)  # `exp` of a service ticket
 

@@ -39,6 +39,7 @@ _ADDRESS_RANDOM = const(1)  # addr_mode: random static
 STATE_DEPOT = const(1)
 STATE_TRIP = const(2)
 _BATTERY_UNKNOWN = const(0xFF)
+FILL_REFUSING = const(5)  # byte 3, in place of the quarters: readings are refused
 
 
 class _Link:
@@ -62,7 +63,7 @@ class GattService:
     """Offers *session_factory()* to one visitor after another.
 
     *ids*: AdvertIds. *condition* has `is_private` (a trip is open), `live()` -> adverts.Live
-    and `fill_permille`. *note_fault(code, text)* takes what went wrong. *model* and
+    `fill_permille` and `is_refusing`. *note_fault(code, text)* takes what went wrong. *model* and
     *version* are texts of Device Information; a serial number is not said by air.
     """
 
@@ -147,6 +148,8 @@ class GattService:
         battery_pct = _BATTERY_UNKNOWN if live.battery_pct is None else live.battery_pct
         state = STATE_TRIP if is_private else STATE_DEPOT
         quarters = min(4, self._condition.fill_permille // 250)
+        if self._condition.is_refusing and not is_private:
+            quarters = FILL_REFUSING
         self._status.write(bytes((protocol.VERSION, state, battery_pct, quarters)))
         if live.battery_pct is not None:
             self._battery.write(bytes((live.battery_pct,)))

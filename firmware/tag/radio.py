@@ -27,6 +27,16 @@ class Condition:
         """How full the record log is, 0..1000."""
         return self._app.storage.fill_permille
 
+    @property
+    def is_alarmed(self) -> bool:
+        """Whether a rule of the profile is broken now."""
+        return self._app.sampler.is_alarmed
+
+    @property
+    def is_refusing(self) -> bool:
+        """Whether readings are refused for want of room."""
+        return self._app.recorder.is_refusing
+
     def live(self) -> Live:
         """The newest values; None where the probe is in fault or was not read yet."""
         app = self._app
@@ -46,6 +56,7 @@ def build(app) -> GattService:
     state = app.storage.state
     admission = Admission(state, app.recorder, app.uptime)
     admission.load()
+    condition = Condition(app)
 
     def new_session():
         return AccessSession(
@@ -57,12 +68,13 @@ def build(app) -> GattService:
             app.entropy,
             verify,
             app.key_roll,
+            condition,
         )
 
     return GattService(
         new_session,
         AdvertIds(admission, app.entropy.random, app.uptime),
-        Condition(app),
+        condition,
         app.uptime,
         app.note_fault,
         app.board.title,

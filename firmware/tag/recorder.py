@@ -179,6 +179,11 @@ class Recorder:
         return self.space.stage != TAKING
 
     @property
+    def fill_permille(self) -> int:
+        """Share of the record log that no receipt covers, 0..1000."""
+        return self.space.fill_permille
+
+    @property
     def is_tight(self) -> bool:
         """Whether visitors may write no more than custody and receipts (rule D8)."""
         return self.space.is_tight(self._sealer.is_full)

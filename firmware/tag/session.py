@@ -4,8 +4,8 @@
     CLOSED DOOR --HELLO, good door--> CHALLENGED --PROOF--> OPEN --BYE, bad frame--> is_closed
 
 Order of the tests is rule T2: length, version, door, form, lock, challenge, proof,
-revocation, trip, clock, scope. Commands that belong to later versions (checkpoint, time,
-receipts, orders) pass the scope test and answer BAD_STATE. Seams for them: the
+revocation, trip, clock, scope, room. Commands that belong to later versions (checkpoint, time,
+receipts, orders) pass these tests and answer BAD_STATE. Seams for them: the
 table `_run` looks into, and `_standing`, which is where byte budgets will be asked.
 docs/access-protocol.md is normative.
 """
@@ -19,6 +19,7 @@ from .clock import SRC_TICKET
 from .entropy import EntropyError
 from .fleetkey import FleetKey
 from .handover import Handover
+from .logspace import FILLING_PERMILLE
 from .ringlog import RingFull
 
 # A repeated one of these (its answer was lost) must not be carried out twice.
@@ -37,8 +38,11 @@ _NOT_ITEMISED = (protocol.STATUS, protocol.ACK, protocol.BYE)
 class AccessSession:
     """Serves one link. `receive` takes whole control messages, `next_bulk` gives frames."""
 
-    def __init__(self, admission, state, recorder, trip, clock, entropy, verify, key_roll):
+    def __init__(
+        self, admission, state, recorder, trip, clock, entropy, verify, key_roll, condition=None
+    ):
         self._admission = admission
+        self._condition = condition  # has is_alarmed; None: nobody knows
         self._recorder = recorder
         self._trip = trip
         self._clock = clock
@@ -86,7 +90,10 @@ class AccessSession:
         """The next bulk frame of at most *size_max* bytes, or None while there is none."""
         if not self.is_open:
             return None
-        chunk = self._stream.next_chunk(size_max - protocol.BULK_HEAD_SIZE)
+        try:
+            chunk = self._stream.next_chunk(size_max - protocol.BULK_HEAD_SIZE)
+        except IndexError:
+            return None  # overwritten meanwhile: who asks again is told where to go on
         if chunk is None:
             return None
         frame = self._to_visitor.seal_bulk(self._frame_count, chunk)
@@ -182,6 +189,9 @@ class AccessSession:
             self._trip.number if self._trip.is_open else 0,
             head_seq,
             head_hash,
+            self._condition is not None and self._condition.is_alarmed,
+            self._recorder.fill_permille >= FILLING_PERMILLE,
+            self._recorder.is_refusing,
         )
 
     def _is_of_open_trip(self, ticket) -> bool:
@@ -226,12 +236,14 @@ class AccessSession:
         code = self._standing(op)
         if code != OK:
             return code, b""
-        command = self._commands.get(op)
-        if command is None:
-            return BAD_STATE, b""
         fingerprint = access.sha256(args)
         if self._done and self._done[:2] == (op, fingerprint):
             return self._done[2]
+        if op not in protocol.WORKS_WHEN_FULL and self._recorder.is_tight:
+            return FULL, b""  # D8
+        command = self._commands.get(op)
+        if command is None:
+            return BAD_STATE, b""
         self._itemise(op)
         try:
             answer = command(args)
@@ -264,6 +276,9 @@ class AccessSession:
         if self._is_itemised or op in _NOT_ITEMISED:
             return
         self._is_itemised = True
+        if self._recorder.is_tight:
+            self._recorder.count_session()
+            return
         ticket = self._ticket
         who = [ticket.tno, ticket.holder[:8], ticket.role, 1 if self._is_sure() else 0]
         self._recorder.note_event(labels.EVENT_SESSION, who)
@@ -287,7 +302,8 @@ class AccessSession:
             try:
                 self._recorder.records.read(first_seq)
             except IndexError:
-                return BAD_STATE, b""  # receipted and overwritten; see "later versions"
+                # Overwritten: receipted, or lost by a tag that was told to overwrite.
+                return BAD_STATE, self._recorder.records.first_seq.to_bytes(4, "big")
         self._stream.begin(first_seq, credit, head_seq)
         return OK, (head_seq & 0xFFFFFFFF).to_bytes(4, "big") + head_hash
 

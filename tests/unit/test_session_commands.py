@@ -81,14 +81,107 @@ def test_who_holds_everything_is_given_the_open_block(tag, visitor):
     assert len(tag.records.all) == count + 1
 
 
-def test_a_record_that_is_gone_is_bad_state(tag):
-    def read(seq):
-        raise IndexError(seq)
-
-    tag.records.read = read
+def test_a_record_that_is_gone_is_bad_state_and_names_the_first_that_is_held(tag):
+    for _ in range(5):
+        tag.recorder.note_event(labels.EVENT_LID_OPEN, seal=True)
+    tag.records.first_seq = 3
     visitor = PlainVisitor(tag.session())
     visitor.connect()
-    assert visitor.command(protocol.SYNC, sync_args()) == (protocol.BAD_STATE, b"")
+    answer = visitor.command(protocol.SYNC, sync_args())
+    assert answer == (protocol.BAD_STATE, b"\0\0\0\x03")
+    assert visitor.command(protocol.SYNC, sync_args(3))[0] == protocol.OK
+
+
+def test_a_record_that_goes_while_it_is_sent_ends_the_stream_and_not_the_session(tag, visitor):
+    for _ in range(5):
+        tag.recorder.note_event(labels.EVENT_LID_OPEN, seal=True)
+    visitor.command(protocol.SYNC, sync_args())
+    assert visitor.session.next_bulk(20) is not None
+    tag.records.first_seq = 4
+    while visitor.session.next_bulk(20) is not None:
+        pass
+    assert visitor.command(protocol.SYNC, sync_args()) == (
+        protocol.BAD_STATE,
+        b"\0\0\0\x04",
+    )
+
+
+# ---- a log that is nearly full
+
+STATEMENT = bytes(40)
+FULL_ARGS = {
+    protocol.SYNC: sync_args(),
+    protocol.ACK: sync_args(),
+    protocol.ATTEST: bytes(16),
+    protocol.TRIP: trip_args(),
+}
+
+
+@pytest.mark.parametrize("op", sorted(protocol.OP_SCOPE))
+def test_above_95_percent_every_command_answers_full_but_those_of_the_table(tag, op):
+    visitor = PlainVisitor(tag.session(), make_ticket(role=protocol.SERVICE))
+    visitor.connect()
+    args = FULL_ARGS.get(op, STATEMENT)
+    before = visitor.command(op, args)
+    assert before is None or before[0] != protocol.FULL
+    tag.recorder.is_tight = True
+    visitor = PlainVisitor(tag.session(), make_ticket(role=protocol.SERVICE))
+    assert visitor.connect() == protocol.OK
+    count = len(tag.recorder.events)
+    answer = visitor.command(op, args)
+    if op in protocol.WORKS_WHEN_FULL:
+        assert answer is None or answer[0] != protocol.FULL
+    else:
+        assert answer == (protocol.FULL, b"")
+        assert len(tag.recorder.events) == count
+
+
+def test_what_a_full_log_refuses_is_what_writes_without_being_custody_or_a_receipt():
+    refused = set(protocol.OP_SCOPE) - set(protocol.WORKS_WHEN_FULL)
+    assert refused == {
+        protocol.CHECKPOINT,
+        protocol.TIME_TOKEN,
+        protocol.TIME_CLAIM,
+        protocol.TRIP,
+        protocol.CONFIG,
+        protocol.ALARM_ACK,
+    }
+
+
+def test_a_visit_to_a_nearly_full_log_has_no_event_but_is_counted_once(tag):
+    tag.recorder.is_tight = True
+    visitor = PlainVisitor(tag.session())
+    visitor.connect()
+    visitor.command(protocol.STATUS)
+    assert tag.recorder.session_count == 0
+    visitor.command(protocol.ATTEST, bytes(16))
+    visitor.command(protocol.ATTEST, bytes(16))
+    assert tag.recorder.session_count == 1
+    assert tag.event_codes() == [labels.EVENT_BOOT]
+
+
+def test_a_trip_that_was_started_is_confirmed_again_though_the_log_is_nearly_full(tag, visitor):
+    assert visitor.command(protocol.TRIP, trip_args())[0] == protocol.OK
+    tag.recorder.is_tight = True
+    assert visitor.command(protocol.TRIP, trip_args())[0] == protocol.OK
+    assert visitor.command(protocol.TRIP_END)[0] == protocol.OK
+
+
+@pytest.mark.parametrize("is_alarm", [False, True])
+@pytest.mark.parametrize(("fill", "is_filling"), [(799, False), (800, True)])
+@pytest.mark.parametrize("is_refusing", [False, True])
+def test_ready_says_alarm_fill_and_refusals(tag, is_alarm, fill, is_filling, is_refusing):
+    class Condition:
+        is_alarmed = is_alarm
+
+    tag.recorder.fill_permille, tag.recorder.is_refusing = fill, is_refusing
+    session = tag.session()
+    session._condition = Condition
+    visitor = PlainVisitor(session)
+    assert visitor.connect() == protocol.OK
+    ready = visitor.ready
+    assert ready.is_sure and ready.is_alarm == is_alarm
+    assert (ready.is_filling, ready.is_refusing) == (is_filling, is_refusing)
 
 
 def test_the_stream_waits_for_credit_and_an_ack_gives_it_without_an_answer(tag, visitor):

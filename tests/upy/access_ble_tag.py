@@ -28,6 +28,7 @@ from tag.uptime import Uptime
 class Condition:
     is_private = True
     fill_permille = 100
+    is_refusing = False
 
     def live(self):
         return Live(-19_000, 80, False, False, False)

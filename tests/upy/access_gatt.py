@@ -28,6 +28,7 @@ class Uptime:
 class Condition:
     is_private = False
     fill_permille = 510
+    is_refusing = False
 
     def live(self):
         return adverts.Live(-19_600, 87, False, True, False)

@@ -73,7 +73,11 @@ class FakeRecordLog:
     def head_seq(self):
         return len(self.all) - 1
 
+    first_seq = 0  # of what is held
+
     def read(self, seq):
+        if seq < self.first_seq:
+            raise IndexError(seq)
         return self.all[seq]
 
 
