@@ -37,7 +37,7 @@ class Bounds(NamedTuple):
         return "\n".join(
             [
                 f"  limbs of a number of weight w are <= {UNIT} w;",
-                f"  a column of 20 products, weights 1 and {PRODUCT_WEIGHT_MAX}: {self.column_max};",
+                f"  a column of 20 products, weights 1, {PRODUCT_WEIGHT_MAX}: {self.column_max};",
                 f"  low column + 608 x carried high column + carry: {self.fold_max};",
                 f"  a column of a square, weight 1: {self.square_max};",
                 f"  a sum that is carried, weight {SUM_WEIGHT_MAX}: {self.sum_max};",

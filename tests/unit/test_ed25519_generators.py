@@ -100,8 +100,8 @@ def test_python_and_programs_name_the_same_slots() -> None:
     slots = _names_of(PACKAGE / "slots.py")
     pairs = {
         "X": "X", "Y": "Y", "Z": "Z", "WORK": "a", "ROOT_MINUS": "a", "ROOT_PLUS": "b",
-        "OPERAND": "ypx", "NEGATED": "NX", "D": "D", "D2": "D2", "ONE": "ONE", "ROOT": "ROOT", "DOUBLED": "u",
-        "X_ROOT": "x", "ZERO": "ZERO",
+        "OPERAND": "ypx", "NEGATED": "NX", "D": "D", "D2": "D2", "ONE": "ONE", "ROOT": "ROOT",
+        "DOUBLED": "u", "X_ROOT": "x", "ZERO": "ZERO",
     }  # fmt: skip
     for name, slot in pairs.items():
         assert slots.pop(name) == point_programs.SLOTS[slot], name

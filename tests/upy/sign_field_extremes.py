@@ -98,8 +98,9 @@ for a in shapes(2, 5):
         x, y = put_pair(a, b)
         check("add", run(ADD, 1, 2), x + y, weight=3)
         count += 1
-for a, b in zip(shapes(4, 100), shapes(4, 100)):
-    x, y = put_pair(a, b)
+lists = list(shapes(4, 100)), list(shapes(4, 100))
+for index, a in enumerate(lists[0]):
+    x, y = put_pair(a, lists[1][index])
     check("addc", run(ADDC, 1, 2), x + y)
     check("addc", run(ADDC, 1, 1), 2 * x)
 for a in shapes(6, 5):

@@ -20,7 +20,21 @@ def inverse_of(number):
 
 
 random.seed(23)
-numbers = [1, 2, 3, 4, 19, 38, P - 1, P - 2, P - 19, (P + 1) // 2, (P - 1) // 2, 2**254, 2**254 - 1]
+numbers = [
+    1,
+    2,
+    3,
+    4,
+    19,
+    38,
+    P - 1,
+    P - 2,
+    P - 19,
+    (P + 1) // 2,
+    (P - 1) // 2,
+    2**254,
+    2**254 - 1,
+]
 numbers += [1 << k for k in range(255)] + [P - (1 << k) for k in range(255)]
 numbers += [(1 << k) - 1 for k in range(1, 255)]
 # Numbers with very large and very small quotients, and limbs of one pattern.

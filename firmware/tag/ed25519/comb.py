@@ -93,7 +93,8 @@ class Comb:
 
         Leaves no T: a doubling or the end follows.
         """
-        run, memory, table = self._point.run, self._point.memory, self._table
+        point = self._point  # point.run, kept in a variable, would be an object on the heap
+        last = _BLOCK_COUNT - 1
         for block in range(first, _BLOCK_COUNT):
-            _load_entry(table, memory, digits, column | block << 4)
-            run(programs.ADD_AFFINE if block < _BLOCK_COUNT - 1 else programs.ADD_AFFINE_NO_T)
+            _load_entry(self._table, point.memory, digits, column | block << 4)
+            point.run(programs.ADD_AFFINE_NO_T if block == last else programs.ADD_AFFINE)

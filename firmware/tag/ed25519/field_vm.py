@@ -9,7 +9,7 @@ without carry, 4 addc, 5 subc, with it. tools/generate_field_vm.py explains meth
 
 Why no value passes 2**32 - 1 = 4294967295 (recomputed by the generator, worst case):
   limbs of a number of weight w are <= 8192 w;
-  a column of 20 products, weights 1 and 3: 4026531840;
+  a column of 20 products, weights 1, 3: 4026531840;
   low column + 608 x carried high column + carry: 4042001983;
   a column of a square, weight 1: 1342177280;
   a sum that is carried, weight 8: 65536;

@@ -160,10 +160,11 @@ def _double(point, count: int):
 
 def _add_operands(point, operands, wants_t: bool):
     """Adds operands, which are numbered from 1 and negative where to subtract."""
-    last = len(operands) - 1
-    for i, operand in enumerate(operands):
+    left = len(operands)
+    for operand in operands:
+        left -= 1
         point.copy(slots.OPERAND, slots.MULTIPLES + 4 * (abs(operand) - 1), 4)
-        keeps_t = wants_t or i != last
+        keeps_t = wants_t or left
         if operand > 0:
             point.run(programs.ADD_CACHED if keeps_t else programs.ADD_CACHED_NO_T)
         else:
