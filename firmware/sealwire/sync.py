@@ -16,6 +16,7 @@ from .access import seq_of, sha256
 from .cbor import CborError, item_size
 from .protocol import (
     ACK,
+    BAD_STATE,
     CREDIT_DEFAULT,
     CREDIT_MIN,
     NO_SCOPE,
@@ -57,7 +58,8 @@ class SyncError(Exception):
     """A sync that cannot go on. args = (reason, where).
 
     "stalled" and "gap" are the link's: reconnect and resume. "refused" (where = code),
-    "scope" (where = first seq this ticket may read), "behind", "fork", "chain", "form"
+    "scope" (where = first seq this ticket may read), "gone" (where = first seq that the tag
+    still holds), "behind", "fork", "chain", "form"
     (where = seq) are the tag's or somebody else's; repeating does not cure them.
     """
 
@@ -214,6 +216,8 @@ class HostSync:
             return
         if code == NO_SCOPE and len(content) == 4:
             self._fail("scope", seq_of(content))
+        if code == BAD_STATE and len(content) == 4 and seq_of(content) > self.next_seq:
+            self._fail("gone", seq_of(content))
         if code != OK:
             self._fail("refused", code)
         if len(content) != 36:

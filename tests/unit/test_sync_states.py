@@ -261,6 +261,15 @@ def test_a_refusal_names_the_code_and_a_limited_ticket_the_first_record():
     with pytest.raises(SyncError) as limited:
         asked().on_reply(NO_SCOPE, (5).to_bytes(4, "big"), 1)
     assert limited.value.args == ("scope", 5)
+    with pytest.raises(SyncError) as gone:
+        asked().on_reply(BAD_STATE, (5).to_bytes(4, "big"), 1)
+    assert gone.value.args == ("gone", 5)
+
+
+def test_a_tag_that_calls_gone_what_it_says_it_holds_is_refused():
+    with pytest.raises(SyncError) as refused:
+        asked(10).on_reply(BAD_STATE, (10).to_bytes(4, "big"), 1)
+    assert refused.value.args == ("refused", BAD_STATE)
 
 
 @pytest.mark.parametrize("content", [b"", bytes(35), bytes(37)])

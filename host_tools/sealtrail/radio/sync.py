@@ -30,6 +30,7 @@ class SyncOutcome:
     refetch_count: int
     attestation: Attestation
     is_complete: bool
+    gone_count: int = 0  # records the tag has overwritten that are not here either
 
 
 async def sync_tag(
@@ -65,6 +66,7 @@ async def sync_tag(
         refetch_count=visitor.refetch_count,
         attestation=attestation,
         is_complete=_is_whole(store, attestation.head),
+        gone_count=visitor.gone_count,
     )
 
 

@@ -24,6 +24,7 @@ __all__ = ["Attestation", "DockNote", "Head", "SyncProgress", "Visitor", "Visito
 
 # Records collected before one fsync: a quarter of the window.
 _BATCH_COUNT = protocol.CREDIT_DEFAULT // 4
+_STARTS_MAX = 4  # a trip's first record, then what the tag overwrites meanwhile
 _QUIET_S = 0.05  # nothing more is on its way: store what there is
 
 
@@ -64,6 +65,7 @@ class Visitor(VisitorSession):
     """One holder's sessions with one tag. `connect` first; then what the ticket allows."""
 
     refetch_count = 0  # stretches of the stream that were asked for again
+    gone_count = 0  # records that neither the tag nor the store holds any more
 
     # ---- sync
 
@@ -76,17 +78,23 @@ class Visitor(VisitorSession):
         EvidenceRefused when the tag's records do not continue what is held.
         """
         first_seq = store.first_missing()
-        try:
-            return await self._sync_from(first_seq, store, progress)
-        except SyncError as problem:
-            reason, where = problem.args
-            if reason != "scope":
-                raise _sync_failure(reason, where) from problem
-        # T9: a trip's ticket reads that trip's records only, and the tag says from where.
-        try:
-            return await self._sync_from(store.first_missing(where), store, progress)
-        except SyncError as problem:
-            raise _sync_failure(*problem.args) from problem
+        gone_count = 0
+        for _ in range(_STARTS_MAX):
+            try:
+                return await self._sync_from(first_seq, store, progress)
+            except SyncError as problem:
+                reason, where = problem.args
+                if reason not in ("scope", "gone"):
+                    raise _sync_failure(reason, where) from problem
+            # What came before it failed is kept.
+            first_seq = store.first_missing(first_seq)
+            if reason == "gone":
+                # Overwritten on the tag: what is not here either will never come.
+                gone_count += _count_missing(store, first_seq, where)
+                self.gone_count = gone_count
+            # T9: a trip's ticket reads that trip's records only. The tag says from where.
+            first_seq = store.first_missing(where)
+        raise LinkError("the tag overwrites records faster than they come", "Go nearer, repeat.")
 
     async def _sync_from(
         self, first_seq: int, store: EvidenceStore, progress: ProgressCallback | None
@@ -262,6 +270,15 @@ class Visitor(VisitorSession):
             ) from problem
         parts = record.sig_structure_parts(statement.protected_of(), payload)
         return statement.statement(payload, key.sign(b"".join(map(bytes, parts))))
+
+
+def _count_missing(store: EvidenceStore, first_seq: int, end_seq: int) -> int:
+    """How many records from *first_seq*, which is missing, to before *end_seq* are not held."""
+    count = 0
+    while first_seq < end_seq:
+        count += 1
+        first_seq = store.first_missing(first_seq + 1)
+    return count
 
 
 def _sync_failure(reason: str, where: int) -> SealtrailError:
