@@ -17,6 +17,9 @@ LIMITS = {
     (RV32IMC, "verify, same key again"): 9_100_000,
     (RV32IMC, "exec bytes"): 16_384,
     (RV32IMC, "boxed integers"): 0,
+    (RV32IMC, "bytecode bytes"): 6_144,
+    (RV32IMC, "constant bytes"): 2_048,
+    (RV32IMC, "table bytes"): 15_360,
     (XTENSAWIN, "field multiply"): 4_300,
     (XTENSAWIN, "field square"): 3_200,
     (XTENSAWIN, "SHA-512 block"): 75_000,
@@ -26,4 +29,7 @@ LIMITS = {
     (XTENSAWIN, "verify, same key again"): 9_100_000,
     (XTENSAWIN, "exec bytes"): 16_384,
     (XTENSAWIN, "boxed integers"): 0,
+    (XTENSAWIN, "bytecode bytes"): 6_144,
+    (XTENSAWIN, "constant bytes"): 2_048,
+    (XTENSAWIN, "table bytes"): 15_360,
 }

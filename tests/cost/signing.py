@@ -12,13 +12,13 @@ from typing import Any
 
 from tests.cost.firmware_import import import_firmware
 from tests.cost.machine import Machine, Tally
-from tests.cost.mpy import ARCHITECTURES, RV32IMC, XTENSAWIN, compile_file
+from tests.cost.mpy import ARCHITECTURES, RV32IMC, XTENSAWIN
 from tests.cost.rv32 import Rv32Machine
+from tests.cost.size import PACKAGE, signing_sizes
 from tests.cost.unicorn_rv32 import UnicornMachine
 from tests.cost.xtensa import XtensaMachine
 from tests.paths import FIRMWARE
 
-PACKAGE = "tag/ed25519"
 SEED = bytes(range(32))
 MESSAGE = bytes(range(150))  # a record's size
 HEDGE = bytes(range(32, 64))
@@ -66,7 +66,12 @@ def make_tag(
     kinds = _WATCHING if is_strict or is_traced else _COUNTING
     machine = kinds[architecture](is_strict=is_strict, is_traced=is_traced)
     machine.secret_indexed = SECRET_INDEXED
-    return Tag(machine, import_firmware(machine, PACKAGE.replace("/", ".") + ".sign", root))
+    return Tag(machine, import_signing(machine, root))
+
+
+def import_signing(machine: Machine, root: Path = FIRMWARE) -> Any:
+    """The module tag.ed25519.sign with its viper functions in *machine*."""
+    return import_firmware(machine, PACKAGE.replace("/", ".") + ".sign", root)
 
 
 def count_all(architecture: str, root: Path = FIRMWARE) -> tuple[dict[str, int], Tally]:
@@ -91,16 +96,10 @@ def count_all(architecture: str, root: Path = FIRMWARE) -> tuple[dict[str, int],
         "sign": sign.instruction_count,
         "verify": verify[0].instruction_count,
         "verify, same key again": verify[1].instruction_count,
-        "exec bytes": exec_size(architecture, root),
         "boxed integers": sum(tally.boxed_count for tally in tallies),
+        **signing_sizes(architecture, root),
     }
     return counts, sign
-
-
-def exec_size(architecture: str, root: Path = FIRMWARE) -> int:
-    """Bytes of executable memory that the signing code takes."""
-    files = sorted((root / PACKAGE).glob("*.py"))
-    return sum(compile_file(path, architecture).exec_size for path in files)
 
 
 def all_counts() -> dict[tuple[str, str], int]:
