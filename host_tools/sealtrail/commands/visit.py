@@ -20,11 +20,14 @@ from sealtrail.commands.inputs import (
     session_of,
     wallet_of,
 )
+from sealtrail.commands.tag_condition import condition_fields, warning_of
 from sealtrail.errors import Incomplete
 
 if TYPE_CHECKING:
+    from sealtrail.commands.output import Session
     from sealtrail.radio.sync import SyncOutcome
     from sealtrail.radio.visitor import Visitor
+    from sealwire.access import Ready
 
 _T = TypeVar("_T")
 
@@ -60,14 +63,21 @@ def scan(
             tag.name,
             f"{tag.rssi_dbm} dBm",
             "trip" if tag.is_private else "depot",
+            "problem" if tag.has_problem else "",
         )
         for tag in seen
     ]
-    session.table("tags on the air", ("tag", "name", "signal", "mode"), rows)
+    session.table("tags on the air", ("tag", "name", "signal", "mode", ""), rows)
     session.answer(
         {
             "tags": [
-                {"serial": t.serial or None, "name": t.name, "rssi_dbm": t.rssi_dbm} for t in seen
+                {
+                    "serial": t.serial or None,
+                    "name": t.name,
+                    "rssi_dbm": t.rssi_dbm,
+                    "has_problem": t.has_problem,
+                }
+                for t in seen
             ]
         }
     )
@@ -95,7 +105,10 @@ def status(
     session.say(f"{entry.serial}: {f'trip {ready.trip} is open' if ready.trip else 'no trip'}")
     session.say(f"  last record   {ready.head_seq if ready.head_seq >= 0 else 'none yet'}")
     session.say(f"  clock         {'well known' if ready.is_sure else 'not sure'}")
+    session.say(f"  alarm         {'yes' if ready.is_alarm else 'no'}")
+    session.say(f"  log           {_log_text(ready.is_filling, ready.is_refusing)}")
     session.say(f"  your ticket   {entry.name} ({entry.role})")
+    condition = _told(session, entry.serial, ready)
     session.answer(
         {
             "serial": entry.serial,
@@ -103,10 +116,27 @@ def status(
             "head_seq": ready.head_seq,
             "head_hash": bytes(ready.head_hash),
             "is_clock_sure": ready.is_sure,
+            **condition,
             "scope": ready.scope,
             "ticket": entry.name,
         }
     )
+
+
+def _told(session: "Session", serial: str, ready: "Ready | None") -> dict[str, object]:
+    """Warns of what a person should act on; returns the fields for programs."""
+    if ready is None:
+        return {}
+    warning = warning_of(serial, ready)
+    if warning:
+        session.warn(warning)
+    return condition_fields(ready)
+
+
+def _log_text(is_filling: bool, is_refusing: bool) -> str:
+    if is_refusing:
+        return "full, readings are refused"
+    return "more than 80 % full" if is_filling else "has room"
 
 
 def sync(
@@ -128,7 +158,7 @@ def sync(
     the tag's revocation. A tag that has missed a `fleet rotate` is told of it.
 
     \b
-    Exit: 0 all of it, attested; 3 the tag went on recording, sync again;
+    Exit: 0 all of it, attested; 3 the tag went on recording, sync again, or has overwritten some;
     4 the link failed, repeat: what came is kept; 5 the ticket was refused.
 
     \b
@@ -176,13 +206,19 @@ def sync(
         f" last is {outcome.head_seq}"
     )
     session.say(f"{target} written, {size:,} B")
+    condition = _told(session, entry.serial, visitor.ready)
     if rotations.taken_count:
         session.say(f"{entry.serial} knows the fleet's new key")
     if revoked is not None:
         session.warn(
             f"{entry.serial} is revoked: `verify` refuses every record after {revoked.number(2)}"
         )
-    if not is_whole:
+    if outcome.gone_count:
+        session.warn(
+            f"{target}: lacks {outcome.gone_count} records from {gap_seq} on: the tag has"
+            " overwritten them, and they are not here. An archive has what it receipted."
+        )
+    elif not is_whole:
         session.warn(
             f"{target}: lacks record {gap_seq}: this ticket reads its trip only;"
             " what verifies from the tag's first record on comes with a QA or service ticket."
@@ -199,13 +235,25 @@ def sync(
             "unsealed_entries": outcome.attestation.unsealed_count,
             "is_complete": outcome.is_complete,
             "first_gap_seq": None if is_whole else gap_seq,
+            "overwritten_records": outcome.gone_count,
+            **condition,
             "rotations_told": rotations.taken_count,
             "revoked_after": revoked.number(2) if revoked is not None else None,
         }
     )
+    _refuse_partial(entry.serial, outcome)
+
+
+def _refuse_partial(serial: str, outcome: "SyncOutcome") -> None:
+    """Raises Incomplete where this is not all of the tag's evidence."""
+    if outcome.gone_count:
+        raise Incomplete(
+            f"{serial}: {outcome.gone_count} records are gone from the tag and not here",
+            "What came is kept. Look for the rest where this tag was synced before.",
+        )
     if not outcome.is_complete:
         raise Incomplete(
-            f"{entry.serial}: the attested record {outcome.head_seq} is not the last one here",
+            f"{serial}: the attested record {outcome.head_seq} is not the last one here",
             "Sync again.",
         )
 

@@ -3,7 +3,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bleak import BleakScanner
@@ -15,6 +15,12 @@ from sealtrail.radio.link import AdvertFilter, BleakLink
 from sealtrail.radio.visitor import Visitor, VisitorTicket
 from sealwire import protocol
 
+_BTHOME_UUID = "0000fcd2-0000-1000-8000-00805f9b34fb"
+_BTHOME_PLAIN = 0x40  # version 2, not encrypted
+_BTHOME_PROBLEM = 0x26
+# Bytes of the other objects of an open advert: battery, temperature, opening, moving.
+_BTHOME_SIZES = {0x01: 1, 0x02: 2, 0x11: 1, 0x22: 1}
+
 
 @dataclass(frozen=True, slots=True)
 class SeenTag:
@@ -24,6 +30,7 @@ class SeenTag:
     name: str
     rssi_dbm: int
     is_private: bool
+    has_problem: bool | None = None  # None: not told, as on a trip
 
 
 @contextlib.asynccontextmanager
@@ -71,5 +78,22 @@ async def scan(entries: Sequence[WalletEntry], scan_s: float) -> list[SeenTag]:
         if serial or protocol.SERVICE_UUID in advert.service_uuids:
             name = one_line(advert.local_name or "")
             is_private = protocol.COMPANY_ID in advert.manufacturer_data
-            seen.append(SeenTag(serial, name, advert.rssi or 0, is_private))
+            flag = has_problem(advert.service_data)
+            seen.append(SeenTag(serial, name, advert.rssi or 0, is_private, flag))
     return sorted(seen, key=lambda tag: (-tag.rssi_dbm, tag.name))
+
+
+def has_problem(service_data: Mapping[str, bytes]) -> bool | None:
+    """The problem flag of an open advert (BTHome v2); None where there is none."""
+    content = service_data.get(_BTHOME_UUID, b"")
+    if not content or content[0] != _BTHOME_PLAIN:
+        return None
+    at = 1
+    while at + 1 < len(content):
+        number = content[at]
+        if number == _BTHOME_PROBLEM:
+            return bool(content[at + 1])
+        if number not in _BTHOME_SIZES:
+            return None
+        at += 1 + _BTHOME_SIZES[number]
+    return None
