@@ -59,6 +59,9 @@ def test_the_verdict_is_the_one_the_vector_names(file: Path):
     else:
         assert vector["expect"] == "ok"
         assert verified.freshness.completeness.value == vector["completeness"]
+        if "custody" in vector:
+            steps = [[s.verdict, s.giver, s.receiver, s.key_known] for s in verified.custody]
+            assert steps == vector["custody"]
 
 
 def _vectors(folder: str) -> list[Path]:

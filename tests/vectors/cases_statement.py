@@ -95,6 +95,34 @@ def cases() -> dict[str, tuple[str, bytes, str]]:
         "attest_interval_three": ("[lo, hi].", _make(23, k6=[1, 2, 3]), range_),
         "reason_empty": ("Say why.", _make(24, k5=""), range_),
         "name_49": ("48 bytes at most.", _make(25, k3="n" * 49), range_),
+        "reason_97": ("96 bytes at most.", _make(24, k5="r" * 97), range_),
+        "revocation_without_hash": (
+            "A time alone revokes nothing.",
+            _make(24, k3=None),
+            "missing key",
+        ),
+        "revocation_with_kid": (
+            "The fleet key signs it.",
+            signed_statement(FLEET, 24, _REVOKE, FLEET.kid),
+            header_,
+        ),
+        "name_empty": ("Somebody has a name.", _make(25, k3=""), range_),
+        "person_without_number": ("Required.", _make(25, k6=None), "missing key"),
+        "person_key_31": ("32 bytes.", _make(25, k1=bytes(31)), range_),
+        "person_without_kid": (
+            "A service statement names its key.",
+            signed_statement(SERVICE, 25, _PERSON),
+            header_,
+        ),
+        "service_with_kid": (
+            "The fleet key signs it.",
+            signed_statement(FLEET, 19, _FIELDS[19][2], FLEET.kid),
+            header_,
+        ),
+        "service_without_floor": ("Required.", _make(19, k6=None), "missing key"),
+        "service_usage_negative": ("Unsigned.", _make(19, k4=-1), range_),
+        "fleet_without_next": ("The key after that is named.", _make(21, k2=None), "missing key"),
+        "fleet_hash_31": ("32 bytes.", _make(21, k2=bytes(31)), range_),
         "size_481": ("480 bytes at most.", _long(), "item too long"),
     }
 

@@ -21,6 +21,7 @@ from tests.vectors import (
     cases_cbor,
     cases_evidence,
     cases_evidence_chain,
+    cases_evidence_people,
     cases_evidence_statements,
     cases_profile,
     cases_record,
@@ -47,7 +48,8 @@ def vectors() -> Iterator[tuple[str, dict[str, object]]]:
         yield "profile", _simple(name, comment, given, expect)
     for vector in cases_alarm.vectors():
         yield "alarm", vector
-    assert cases_evidence_chain and cases_evidence_statements  # they register their cases
+    # They register their cases.
+    assert cases_evidence_chain and cases_evidence_statements and cases_evidence_people
     for vector in cases_evidence.vectors():
         yield "evidence", vector
 
