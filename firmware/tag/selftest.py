@@ -5,7 +5,6 @@ Each check is (name, passed, detail); none stops the others. Shown by `sealtrail
 which refuses a tag with a failed check.
 """
 
-import hashlib
 from binascii import unhexlify
 
 from sealwire import labels
@@ -18,15 +17,6 @@ _PUBLIC = unhexlify("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af
 _SIGNATURE = unhexlify(
     "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
     "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"
-)
-# RFC 6979 section A.2.5, SHA-256, message "sample": public key, signature.
-_P256_POINT = unhexlify(
-    "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6"
-    "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299"
-)
-_P256_SIGNATURE = unhexlify(
-    "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"
-    "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"
 )
 
 
@@ -41,7 +31,7 @@ def run(board, storage, entropy) -> list:
     ]
     chip = board.secure_element()
     if chip is not None:
-        checks.append(_check("secure element", lambda: _check_secure_element(chip)))
+        checks.append(_check("secure element", lambda: _check_chip(chip)))
     for index, probe in enumerate(board.probes()):
         checks.append(_check("probe %d" % index, lambda probe=probe: _check_probe(probe)))
     return checks
@@ -85,22 +75,10 @@ def _check_accelerometer(board):
     return "none" if board.accelerometer() is None else "answers"
 
 
-def _check_secure_element(chip):
-    """Its settings keep keys inside, and it computes: RFC 6979 A.2.5, P-256, "sample"."""
-    from .chipkeys import config_fault
-    from .drivers.atecc608 import ChipError
+def _check_chip(chip):
+    from . import chipcheck
 
-    try:
-        fault = config_fault(chip.config())
-        digest = hashlib.sha256(b"sample").digest()
-        other = hashlib.sha256(b"simple").digest()
-        is_right = chip.verify(_P256_POINT, digest, _P256_SIGNATURE)
-        is_right = is_right and not chip.verify(_P256_POINT, other, _P256_SIGNATURE)
-    except ChipError as e:
-        raise ValueError(e.args[1])
-    if fault or not is_right:
-        raise ValueError(fault or "wrong verdict for RFC 6979 A.2.5")
-    return "RFC 6979 A.2.5"
+    return chipcheck.check(chip)
 
 
 def _check_probe(probe):

@@ -2,15 +2,15 @@
 """The self-test of a tag with a secure element: what it shows, and what it refuses."""
 
 from boards.virtual.firmware_side.chips import atecc608b_curve
-from tag import selftest
+from tag import chipcheck
 from tests.fakes.chip_bench import ChipBench
 
 
 def result(bench: ChipBench) -> tuple[bool, str]:
-    _, passed, detail = selftest._check(
-        "secure element", lambda: selftest._check_secure_element(bench.driver)
-    )
-    return passed, detail
+    try:
+        return True, chipcheck.check(bench.driver)
+    except ValueError as e:
+        return False, str(e)
 
 
 def test_a_sound_chip_passes():
