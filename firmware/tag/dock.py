@@ -30,6 +30,7 @@ from .dockcodes import (
     NO_ENTROPY,
     NOT_ENROLLED,
     OK,
+    POLICY,
     PROFILE,
     PURGE,
     READ,
@@ -100,6 +101,7 @@ class Dock:
             READ: self._read,
             PROFILE: self._set_profile,
             ERASE: self._erase,
+            POLICY: self._set_policy,
             END: self._end,
             PURGE: self._purge,
             SEAL: self._seal,
@@ -165,7 +167,7 @@ class Dock:
         if self._storage.journal.unsealed_count:
             tag = self._open_tag()
             tag.begin()
-            tag.recorder.seal_open_block()
+            tag.recorder.seal_open_block(True)
         return {1: self._storage.journal.unsealed_count}
 
     def _open_tag(self):
@@ -205,6 +207,15 @@ class Dock:
     def _set_profile(self, args):
         profile.parse(args[1])
         self._storage.state.put(statestore.PROFILE, args[1])
+
+    def _set_policy(self, args):
+        """What a full log does: 0 refuses new readings, 1 gives up the oldest records."""
+        if self._enrolment.certificate is None:
+            raise DockError(NOT_ENROLLED, "no certificate")
+        if args[1] not in (0, 1):
+            raise DockError(BAD_REQUEST, "policy")
+        # In force from the next boot on; the boot that runs now belongs to the dock.
+        self._storage.state.put(statestore.FULL_POLICY, bytes((args[1],)))
 
     def _erase(self, args):
         if not args.get(1):

@@ -3,6 +3,7 @@
 
 # ruff: noqa: PLC0415 -- each command loads what it needs: --help stays fast
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,13 @@ from sealtrail.clock import iso
 from sealtrail.commands.flash import flash
 from sealtrail.commands.inputs import PortOption, session_of
 from sealtrail.home import checked_serial
+
+
+class WhenFull(Enum):
+    """What a tag's log does once nothing in it may be overwritten."""
+
+    REFUSE = "refuse"
+    OVERWRITE = "overwrite"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,6 +38,13 @@ def provision(
     erase: Annotated[
         bool, typer.Option("--erase", help="Start a used tag afresh; its records are read first.")
     ] = False,
+    when_full: Annotated[
+        WhenFull,
+        typer.Option(
+            help="What its log does when it is full: refuse new readings, or overwrite the"
+            " oldest records, also those that no archive has."
+        ),
+    ] = WhenFull.REFUSE,
 ) -> None:
     """Gives a tag its identity: its own key, the fleet's certificate, clock, first ticket.
 
@@ -57,13 +72,21 @@ def provision(
     with RawRepl(port) as repl:
         flash_map.check_any(repl)
         steps = Provisioner(Dock(repl), session.home, vault, opened, session.clock)
-        made = steps.run(serial, chosen, is_erasing=erase, note=session.detail)
+        made = steps.run(
+            serial,
+            chosen,
+            is_erasing=erase,
+            is_overwriting=when_full is WhenFull.OVERWRITE,
+            note=session.detail,
+        )
     rows = [(check.name, "ok", check.detail) for check in made.checks]
     session.table("self-test", ("part", "", "measured"), rows)
     if made.dump:
         session.say(f"the tag's former records are in {made.dump}")
     session.say(f"{serial} provisioned: tag id {made.tid.hex()}, profile {chosen.name}")
     session.say(f"certificate {len(made.certificate)} B by fleet '{opened.line.name}'")
+    if when_full is WhenFull.OVERWRITE:
+        session.warn(f"{serial}: when its log is full, records that nobody has yet will be lost")
     session.say(f"first ticket: {made.ticket.name}")
     session.answer(
         {
@@ -74,6 +97,7 @@ def provision(
             "certificate": made.certificate,
             "ticket": made.ticket.name,
             "profile": chosen.name,
+            "when_full": when_full.value,
             "dump": made.dump,
             "self_test": [[c.name, c.is_passed, c.detail] for c in made.checks],
         }

@@ -17,7 +17,7 @@ from sealtrail.device.raw_repl import Repl
 from sealtrail.errors import AccessRefused, DeviceError, SealtrailError, one_line
 
 _IDENTIFY, _SELF_TEST, _ENROL, _INSTALL = 1, 2, 3, 4
-_CLOCK_SET, _READ, _PROFILE, _ERASE = 5, 6, 7, 8
+_CLOCK_SET, _READ, _PROFILE, _ERASE, _POLICY = 5, 6, 7, 8, 9
 _END, _PURGE, _SEAL = 10, 11, 15
 # What IDENTIFY says of the signing key.
 KEY_NONE, KEY_SOUND, KEY_LOST = 0, 1, 2
@@ -155,6 +155,10 @@ class Dock:
     def set_profile(self, profile: bytes) -> None:
         """Gives the tag another profile for the time between trips."""
         self._ask(_PROFILE, {1: profile})
+
+    def set_policy(self, is_overwriting: bool) -> None:
+        """Says what a full log does: refuse new readings, or give up the oldest records."""
+        self._ask(_POLICY, {1: 1 if is_overwriting else 0})
 
     def erase(self, also_unreceipted: bool) -> None:
         """Has the tag forget key, certificate and records.

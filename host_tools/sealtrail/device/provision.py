@@ -70,6 +70,7 @@ class Provisioner:
         profile: TripProfile,
         *,
         is_erasing: bool = False,
+        is_overwriting: bool = False,
         note: Callable[[str], None] = lambda text: None,
     ) -> Provisioned:
         """Provisions the tag. Durable on both sides on return; the caller resets the tag.
@@ -86,6 +87,8 @@ class Provisioner:
             issued = self._certify(identity, serial, note)
             folder = TagFolder.begin(self._home, serial, issued, profile.cbor)
             self._install(folder, issued, profile, note)
+            if is_overwriting:  # an enrolment begins with a log that refuses
+                self._dock.set_policy(is_overwriting)
             set_clock(self._dock, self._clock)
             first = self._first_ticket(folder)
             folder.put_in_force()
