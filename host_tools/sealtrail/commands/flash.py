@@ -146,8 +146,7 @@ def _write_files(
     with _started(port) as repl:
         flasher.check_architecture(repl, image.mpy_arch)
         maps.check(flash_map, repl)
-        if not is_vetted:
-            _spare_records(session, repl, read_first)
+        dump = None if is_vetted else _spare_records(session, repl, read_first)
         with session.progress("writing") as progress:
             result = flasher.flash(repl, image, progress)
         library = os.environ.get(flasher.MICROPYTHON_LIB_VARIABLE, "").strip()
@@ -164,13 +163,14 @@ def _write_files(
         f" ({result.written_size} B), {result.kept_count} already there,"
         f" {result.removed_count} removed; aioble: {aioble or 'mip'}"
     )
-    return {
+    answer = {
         "written": result.written_count,
         "written_bytes": result.written_size,
         "kept": result.kept_count,
         "removed": result.removed_count,
         "aioble": aioble or "mip",
     }
+    return answer | ({"dump": dump} if dump else {})
 
 
 def _started(port: str) -> "RawRepl":
@@ -185,7 +185,7 @@ def _started(port: str) -> "RawRepl":
     return RawRepl(port)
 
 
-def _spare_records(session: Session, repl: "Repl", read_first: bool) -> None:
+def _spare_records(session: Session, repl: "Repl", read_first: bool) -> Path | None:
     """Refuses, or reads, records that no archive has: new firmware could lose them."""
     from sealtrail.device.dock_link import Dock, FlashUnusable
     from sealtrail.device.dumping import spare_records
@@ -196,11 +196,11 @@ def _spare_records(session: Session, repl: "Repl", read_first: bool) -> None:
         identity = dock.identify()
     except FlashUnusable as problem:
         session.warn(f"{problem.message}. {problem.hint}")
-        return
+        return None
     except DeviceError as problem:
         # No firmware yet, or a broken one: flashing is the cure, and files hold no records.
         session.detail(f"before flashing: {problem.message}")
-        return
+        return None
     with session.progress("reading records") as progress:
         kept = spare_records(
             dock,
@@ -212,3 +212,4 @@ def _spare_records(session: Session, repl: "Repl", read_first: bool) -> None:
         )
     if kept:
         session.say(f"records kept in {kept}")
+    return kept
