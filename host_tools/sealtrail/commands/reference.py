@@ -25,9 +25,10 @@ object on stdout; after an error there is none, but for `verify`. Files are writ
 not at all.
 
 Passphrases are asked for, or read from the first line of the file named by
-`SEALTRAIL_PASSPHRASE_FILE` (a path, or `fd:3`). `SEALTRAIL_HOME` is where keys and evidence
-are kept (default `~/.local/share/sealtrail`). `SEALTRAIL_CLOCK_OFFSET_S` turns the clock in
-simulations; every answer then carries `"simulated_clock": true`.
+`SEALTRAIL_PASSPHRASE_FILE` (a path, `fd:3`, or `keyring:NAME` for the system's keyring);
+that of a back-up likewise by `SEALTRAIL_BACKUP_PASSPHRASE_FILE`. `SEALTRAIL_HOME` is where
+keys and evidence are kept (default `~/.local/share/sealtrail`). `SEALTRAIL_CLOCK_OFFSET_S`
+turns the clock in simulations; every answer then carries `"simulated_clock": true`.
 """
 
 

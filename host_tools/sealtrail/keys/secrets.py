@@ -9,8 +9,8 @@ secret, with header and *label* authenticated: a file put in the place of anothe
 refused. Files have mode 0600 and are written whole or not at all.
 
 The passphrase comes from a prompt, or from the file or descriptor named by
-SEALTRAIL_PASSPHRASE_FILE (a path, or `fd:3`). Never from arguments, and never as the
-value of a variable: both are visible to other processes.
+SEALTRAIL_PASSPHRASE_FILE (a path, `fd:3`, or `keyring:NAME`). Never from arguments, and
+never as the value of a variable: both are visible to other processes.
 """
 
 import contextlib
@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from sealtrail import atomic
 from sealtrail.errors import AccessRefused, StorageError, UsageError
 from sealtrail.home import Home
+from sealtrail.keys import keyring_source
 
 PASSPHRASE_VARIABLE = "SEALTRAIL_PASSPHRASE_FILE"
 BACKUP_PASSPHRASE_VARIABLE = "SEALTRAIL_BACKUP_PASSPHRASE_FILE"
@@ -183,7 +184,9 @@ def _read_file(path: Path) -> bytes:
 
 
 def _passphrase_from(source: str, variable: str) -> bytes:
-    """The first line of a file or of an open descriptor (`fd:3`)."""
+    """The first line of a file or of an open descriptor (`fd:3`), or `keyring:NAME`."""
+    if source.startswith(keyring_source.PREFIX):
+        return keyring_source.passphrase_in(source)
     try:
         opened = int(source[3:]) if source.startswith("fd:") else source
         with open(opened, "rb") as file:
