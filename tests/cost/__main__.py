@@ -2,12 +2,13 @@
 """`python -m tests.cost` prints what signing costs; exits 1 where a limit is passed.
 
 `--functions` adds the calls and instructions of each function of a signature and of a
-verification. Takes 5 s.
+verification, `--write` renews the table of docs/signing-cost.md. Takes 5 s.
 """
 
 import argparse
 import sys
 
+from tests.cost import page
 from tests.cost.limits import LIMITS
 from tests.cost.machine import Tally
 from tests.cost.mpy import ARCHITECTURES
@@ -17,8 +18,11 @@ from tests.cost.signing import HEDGE, MESSAGE, SEED, all_counts, make_tag
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.cost", description=__doc__)
     parser.add_argument("--functions", action="store_true", help="split by function")
+    parser.add_argument("--write", action="store_true", help="renew docs/signing-cost.md")
     options = parser.parse_args(arguments)
     counts = all_counts()
+    if options.write:
+        page.write(counts)
     passed = {key: limit for key, limit in LIMITS.items() if counts[key] > limit}
     for (architecture, name), count in counts.items():
         limit = LIMITS[architecture, name]
