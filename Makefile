@@ -13,7 +13,7 @@ DEBIAN_PACKAGES := dbus-daemon fonts-dejavu-core
 
 
 
-.PHONY: demo test test-long lint format bench flash generated clean
+.PHONY: demo test test-long lint format bench size flash generated clean
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -50,6 +50,9 @@ format: $(STAMP)
 bench: $(STAMP) build/.debian ## numbers against stated references: build/bench.json
 	@$(BIN)/python -m tests.bench.run
 
+size: $(STAMP) ## bytes of the firmware's native code and tables, against budgets
+	@$(BIN)/python -m tests.cost.size
+
 flash: $(STAMP) ## make flash BOARD=esp32_devkitc PORT=/dev/ttyUSB0
 	@$(BIN)/sealtrail flash --board $(BOARD) --port $(PORT)
 
@@ -57,6 +60,7 @@ generated: $(STAMP) ## rewrites generated files; a difference is an error
 	@$(BIN)/python tools/generate_all.py
 	@$(BIN)/python tests/vectors/make_vectors.py
 	@$(BIN)/python -m sealtrail.commands.reference > docs/cli.md
+	@$(BIN)/python -m tests.cost --write
 	@git diff --exit-code
 
 clean:
