@@ -57,10 +57,11 @@ class Verifier:
     fleet_pub: str
     nonces: list[bytes]
     known_head: dict | None = None
+    stored: list[bytes] = field(default_factory=list)
     tid: bytes = b""
     keys: list[bytes] = field(default_factory=list)
     records: list[tuple[record.Record, bytes]] = field(default_factory=list)
-    services: dict[bytes, dict] = field(default_factory=dict)
+    services: dict[bytes, list[dict]] = field(default_factory=dict)
     statements: list[dict] = field(default_factory=list)
     bounds: tuple[int, float, float] | None = None  # up_ms, lo, hi of this boot
     lowest_ms: float = 0  # no later instant lies before it
@@ -88,6 +89,8 @@ class Verifier:
             offset += size
             self.index += 1
         self.revocations()
+        for one in self.stored:
+            self.stored_revocation(one)
         return self.freshness()
 
     def take_item(self, source: bytes) -> None:
@@ -216,7 +219,7 @@ class Verifier:
             self.check(good, "R18", "statement signature wrong")
         self.about_this_tag(kind, fields)
         if kind == labels.STATEMENT_SERVICE:
-            self.services[sha256(fields[1])[:8]] = fields
+            self.services.setdefault(sha256(fields[1])[:8], []).append(fields)
         self.statements.append(fields)
 
     def signer(self, kind: int, fields: dict, kid: bytes | None) -> bytes | None:
@@ -225,13 +228,14 @@ class Verifier:
         if kind == labels.STATEMENT_ATTEST:
             return self.records[fields[2]][1] if fields[2] < len(self.records) else None
         usage, at = {16: (1, 3), 17: (2, 4), 25: (8, 4)}[kind]
-        service = self.services.get(kid)
-        self.check(service is not None, "R18", "service key unknown")
-        self.check(bool(service[4] & usage), "R18", "service key not entitled")
+        known = self.services.get(kid, [])
+        self.check(bool(known), "R18", "service key unknown")
+        entitled = [one for one in known if one[4] & usage]
+        self.check(bool(entitled), "R18", "service key not entitled")
         at_s = fields[at] if kind == labels.STATEMENT_PERSON else fields[at] / 1000
-        in_force = service[2] <= at_s <= service[3]
+        in_force = any(one[2] <= at_s <= one[3] for one in entitled)
         self.check(in_force, "R18", "service certificate not in force")
-        return service[1]
+        return known[0][1]
 
     def about_this_tag(self, kind: int, fields: dict) -> None:
         if kind in (16, 17, 23, 24):
@@ -250,6 +254,19 @@ class Verifier:
             if fields[0] == labels.STATEMENT_REVOCATION and fields[2] + 1 < len(self.records):
                 self.index = fields[2] + 2
                 self.refuse("R20", "record beyond the revocation")
+
+    def stored_revocation(self, source: bytes) -> None:
+        """R19 and R20 for a revocation of the trust store; its signature is taken for good."""
+        fields = statement.parse_statement(source)[1]
+        if fields[0] != labels.STATEMENT_REVOCATION or fields[1] != self.tid:
+            return
+        if fields[2] < len(self.records):
+            self.index = fields[2] + 1
+            same = self.hash_of(fields[2]) == fields[3]
+            self.check(same, "R19", "revocation contradicts the records")
+        if fields[2] + 1 < len(self.records):
+            self.index = fields[2] + 2
+            self.refuse("R20", "record beyond the revocation")
 
     def freshness(self) -> str:
         head = len(self.records) - 1

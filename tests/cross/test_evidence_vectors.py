@@ -15,7 +15,8 @@ FILES = sorted((REPO / "tests/vectors/evidence").glob("*.json"))
 def test_evidence_vector_is_judged_as_it_says(file):
     vector = json.loads(file.read_text())
     nonces = [bytes.fromhex(nonce) for nonce in vector["nonces"]]
-    verifier = Verifier(vector["fleet_pub"], nonces, vector["known_head"])
+    stored = [bytes.fromhex(one) for one in vector.get("stored", [])]
+    verifier = Verifier(vector["fleet_pub"], nonces, vector["known_head"], stored)
     try:
         completeness = verifier.run(bytes.fromhex(vector["evidence"]))
     except Refused as refused:
