@@ -53,8 +53,8 @@ bench: $(STAMP) build/.debian ## numbers against stated references: build/bench.
 size: $(STAMP) ## bytes of the firmware's native code and tables, against budgets
 	@$(BIN)/python -m tests.cost.size
 
-flash: $(STAMP) ## make flash BOARD=esp32_devkitc PORT=/dev/ttyUSB0
-	@$(BIN)/sealtrail flash --board $(BOARD) --port $(PORT)
+flash: $(STAMP) ## make flash BOARD=esp32_devkitc PORT=/dev/ttyUSB0 [IMAGE=ESP32_GENERIC.bin]
+	@$(BIN)/sealtrail flash --board $(BOARD) --port $(PORT) $(if $(IMAGE),--image "$(IMAGE)")
 
 generated: $(STAMP) ## rewrites generated files; a difference is an error
 	@$(BIN)/python tools/generate_all.py
