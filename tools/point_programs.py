@@ -77,7 +77,7 @@ PROGRAMS = {
         "x into X and y into Y: Z holds 1 / Z, from inverse.py.",
         "mul X X Z; mul Y Y Z",
     ),
-    "Y_MINUS_Z": ("Zero exactly for the neutral element, if X is zero, too.", "subc Y Y Z"),
+    "Y_MINUS_Z": ("Y becomes zero exactly for the neutral element.", "subc Y Y Z"),
     "CURVE_RATIO": (
         "y in NY: u = y**2 - 1, v = d y**2 + 1, v3 = v**3, Z = u v**7.",
         "sqr u NY 1; mul v u D; subc u u ONE; addc v v ONE; sqr v3 v 1; mul v3 v3 v; "

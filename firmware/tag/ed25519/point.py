@@ -83,9 +83,12 @@ class Point:
         out[31] |= (self._x[0] & 1) << 7
 
     def is_neutral(self) -> bool:
-        """Whether the point is (0, 1): x = 0 and y - z = 0. Public points only; changes them."""
+        """Whether the point is (0, 1). For public points only, and it changes the point.
+
+        y = 1 is enough: the curve's equation then says x**2 (d + 1) = 0.
+        """
         self.run(programs.Y_MINUS_Z)
-        return self._is_zero(slots.X) and self._is_zero(slots.Y)
+        return self._is_zero(slots.Y)
 
     def decode_negated(self, encoded) -> bool:
         """Puts minus the point *encoded* into the slots NEGATED. False when it is refused."""

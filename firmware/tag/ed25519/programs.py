@@ -64,7 +64,7 @@ DOUBLE_NO_T = (
 # x into X and y into Y: Z holds 1 / Z, from inverse.py.
 TO_AFFINE = b"\x00\x00\x00\x02\x00\x01\x01\x02"
 
-# Zero exactly for the neutral element, if X is zero, too.
+# Y becomes zero exactly for the neutral element.
 Y_MINUS_Z = b"\x05\x01\x01\x02"
 
 # y in NY: u = y**2 - 1, v = d y**2 + 1, v3 = v**3, Z = u v**7.

@@ -14,7 +14,6 @@ t S B, whose columns lie one bit apart, joins for the last eleven bits.
 
 from . import programs, slots
 from .comb import COLUMN_COUNT
-from .point import has_small_order
 from .scalar import new_scalar, store
 
 _GROUP_SIZE_SHIFT = 3  # the group has 8 L elements
@@ -79,7 +78,7 @@ def _prepare_key(engine, public_key) -> bool:
 
 def _prepare(point, encoded, first: int) -> bool:
     """Tabulates minus the point *encoded*, times 1, 3, 5 and 7, as operands from *first* on."""
-    if has_small_order(encoded) or not point.decode_negated(encoded):
+    if not point.decode_negated(encoded):
         return False
     point.copy(slots.X, slots.NEGATED, 4)
     point.run(programs.DOUBLE)
