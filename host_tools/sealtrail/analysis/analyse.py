@@ -106,7 +106,7 @@ class _Analyser:
     def result(self) -> Analysis:
         start, end = self._start(), self._end()
         excursions = self._excursions(end)
-        gaps = analysis_gaps.find_gaps(self.samples, start, end, self.interval_ms) if start else ()
+        gaps = self._gaps(start, end)
         clock = analysis_events.clock_quality(self.readings, self._records(), self.events)
         self._judge(excursions, gaps)
         self._note_clock()
@@ -136,6 +136,20 @@ class _Analyser:
             findings=tuple(self.findings),
         )
 
+    def _gaps(self, start: Moment | None, end: Moment | None) -> tuple[Gap, ...]:
+        if start is None:
+            return ()
+        found = analysis_gaps.find_gaps(self.samples, start, end, self.interval_ms)
+        ordered = sorted(self.evidence.events, key=lambda e: (e.boot, e.up_ms, e.seq))
+        told = analysis_events.refusals((self.axis.moment(event), event) for event in ordered)
+        in_trip = [one for one in told if self._is_in_trip(one[0])]
+        gaps, outside_count = analysis_gaps.name_refusals(found, in_trip)
+        if outside_count:
+            # Events, or readings closer than the interval: no span shows that they lack.
+            text = f"The full log refused {wording.count(outside_count, 'entry', 'entries')}"
+            self.findings.append(f"{text} outside the spans without readings.")
+        return gaps
+
     def _read_profile(self) -> Profile | None:
         if self.trip is None:
             return None
@@ -145,7 +159,7 @@ class _Analyser:
             self.reasons.append(f"The trip's rules can't be read ({problem.message}).")
             return None
 
-    def _is_in_trip(self, entry: Reading | Event) -> bool:
+    def _is_in_trip(self, entry: Reading | Event | Moment) -> bool:
         if self.trip is None:
             return True
         place = (entry.boot, entry.up_ms)
@@ -278,8 +292,10 @@ class _Analyser:
                 continue
             lengths = [gap.duration_ms for gap in own if gap.duration_ms is not None]
             total = wording.duration(sum(lengths)) + " in total" if lengths else "length unknown"
+            refused = sum(gap.refused_count for gap in own)
+            what = f"{kind.value} ({refused:,} in all)" if refused else kind.value
             self.reasons.append(
-                f"{wording.count(len(own), 'span')} can't be judged: {kind.value}, {total}."
+                f"{wording.count(len(own), 'span')} can't be judged: {what}, {total}."
             )
 
     def _note_clock(self) -> None:

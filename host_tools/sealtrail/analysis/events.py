@@ -15,6 +15,7 @@ from sealwire.labels import (
     EVENT_CLOCK_RESET,
     EVENT_LID_CLOSED,
     EVENT_LID_OPEN,
+    EVENT_LOG_FULL,
     EVENT_SHOCK,
     EVENT_TILT_END,
     EVENT_TILT_START,
@@ -87,6 +88,21 @@ def restarts(events: Sequence[MomentEvent]) -> tuple[Restart, ...]:
     return tuple(found)
 
 
+def refusals(events: Iterable[MomentEvent]) -> tuple[tuple[Moment, int], ...]:
+    """When the log said that it had refused entries, and how many since it last said so.
+
+    *events*: all of the evidence, in the order of time: the tag's count runs over all trips.
+    """
+    found = []
+    told = 0
+    for moment, event in events:
+        if event.code == EVENT_LOG_FULL and (values := numbers(event.content, 1)) is not None:
+            if values[0] > told:
+                found.append((moment, values[0] - told))
+            told = max(told, values[0])
+    return tuple(found)
+
+
 def _text_at(content: object, index: int) -> str:
     if isinstance(content, list | tuple) and len(content) > index:
         return str(content[index])
@@ -101,6 +117,7 @@ def odd_events(events: Iterable[MomentEvent]) -> int:
         EVENT_TILT_START: 1,
         EVENT_TILT_END: 2,
         EVENT_BOOT: 1,
+        EVENT_LOG_FULL: 1,
     }
     return sum(
         1

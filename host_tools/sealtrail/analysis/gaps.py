@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Spans of a trip that can't be judged: no power, no reading, no valid reading, no signature.
+"""Spans of a trip that can't be judged: no power, no room, no valid reading, no signature.
 
 A span runs from the last good reading to the next good one, because that is all that is
 known. A spacing counts as a gap above 1.5 times the profile's interval (and 5 s more than
@@ -7,6 +7,7 @@ it): one reading late by a few seconds is none.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from sealtrail.analysis.results import Gap, GapKind, Moment, Sample
@@ -36,6 +37,30 @@ def find_gaps(
     for probe in sorted({probe for sample in samples for probe in sample.readings}):
         gaps += _probe_gaps(samples, probe)
     return tuple(sorted(gaps, key=lambda gap: (gap.start.boot, gap.start.up_ms, gap.probe or 0)))
+
+
+def name_refusals(
+    gaps: Sequence[Gap], refusals: Sequence[tuple[Moment, int]]
+) -> tuple[tuple[Gap, ...], int]:
+    """(gaps, refused entries that lie in none of them).
+
+    A span without readings in which a full log refused some is one of those. *refusals*: when
+    the log said so, and how many more than when it said so before.
+    """
+    named: list[Gap] = []
+    left = list(refusals)
+    for gap in gaps:
+        own = [one for one in left if gap.probe is None and _is_within(one[0], gap)]
+        left = [one for one in left if one not in own]
+        count = sum(more for _, more in own)
+        named.append(replace(gap, kind=GapKind.REFUSED, refused_count=count) if count else gap)
+    return tuple(named), sum(more for _, more in left)
+
+
+def _is_within(moment: Moment, gap: Gap) -> bool:
+    place = (moment.boot, moment.up_ms)
+    # The log says that it takes readings again just after the first that it took was made.
+    return (gap.start.boot, gap.start.up_ms) <= place <= (gap.end.boot, gap.end.up_ms + _SLACK_MS)
 
 
 def _gap_between(earlier: Moment, later: Moment, threshold_ms: int) -> Gap | None:

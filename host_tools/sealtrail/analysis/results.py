@@ -137,6 +137,7 @@ class GapKind(Enum):
 
     POWER_OFF = "power off"
     MISSED = "readings missing"
+    REFUSED = "log full, readings refused"
     PROBE_FAULT = "probe fault"
     UNPROVEN = "not signed"
 
@@ -146,6 +147,7 @@ class Gap:
     """A span without a valid reading. *probe* None: all of them.
 
     *duration_ms* is None where the length is not known (no clock on both sides).
+    *refused_count*: readings and events that a full log did not take in this span.
     """
 
     kind: GapKind
@@ -154,6 +156,7 @@ class Gap:
     end: Moment
     duration_ms: int | None
     fault: ProbeFault | None = None
+    refused_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ from sealtrail.model import (
 )
 
 _CLOCK_SET, _TRIP, _TRIP_END = 43, 30, 32
+_LOG_FULL, RECORDS_LOST = 13, 17
+_SPANS_SHOWN_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,53 @@ def _findings(material: Material, timeline: Timeline) -> tuple[str, ...]:
     if material.freshness.unsealed_entries:
         count = material.freshness.unsealed_entries
         found.append(f"{count} newer entries were on the tag, not yet sealed, when it was asked")
+    found += _room_findings(material.payloads)
+    found += _silent_boots(material.payloads)
     if timeline.has_contradiction:
         found.append("bounds of the tag's clock differ by more than its drift allows")
     return tuple(found)
+
+
+def highest_count(payloads: Sequence[Payload], code: int) -> int:
+    """The highest count that an event *code* of one number says; 0 without one."""
+    return max(
+        (
+            event.content[0]
+            for payload in payloads
+            for event in payload.events
+            if event.code == code and isinstance(event.content, list)
+        ),
+        default=0,
+    )
+
+
+def _room_findings(payloads: Sequence[Payload]) -> list[str]:
+    found = []
+    refused = highest_count(payloads, _LOG_FULL)
+    if refused:
+        found.append(
+            f"the tag's log was full: it refused {refused:,} readings or events since enrolment"
+        )
+    lost = highest_count(payloads, RECORDS_LOST)
+    if lost:
+        # R8 holds: no record is missing here.
+        found.append(
+            f"the tag has overwritten {lost:,} records without a receipt; this file holds them"
+        )
+    return found
+
+
+def _silent_boots(payloads: Sequence[Payload]) -> list[str]:
+    """Starts of the tag that nothing tells of but the step in its boot numbers."""
+    spans = []
+    before = 0
+    for payload in payloads:
+        if payload.boot > before + 1:
+            first, last = before + 1, payload.boot - 1
+            spans.append(f"boot {first}" if first == last else f"boots {first} to {last}")
+        before = max(before, payload.boot)
+    if not spans:
+        return []
+    shown = ", ".join(spans[:_SPANS_SHOWN_MAX])
+    more = len(spans) - _SPANS_SHOWN_MAX
+    return [f"{shown}{f' and {more} spans more' if more > 0 else ''} left no record"]

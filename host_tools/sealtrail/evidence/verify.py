@@ -26,7 +26,7 @@ from sealtrail.evidence.statements import (
     read_statement,
     statement_type,
 )
-from sealtrail.evidence.story import Material, tell
+from sealtrail.evidence.story import RECORDS_LOST, Material, highest_count, tell
 from sealtrail.evidence.trust import Asked, KnownHead
 from sealtrail.model import Completeness, Freshness, TagCertificate, VerifiedEvidence
 
@@ -104,8 +104,10 @@ def judge(raw: bytes, fleet: Sequence[FleetKey]) -> Judged:
     statements = StatementJudge(certificate.tid, judged.chain, fleet)
     try:
         _judge_items(raw, end, judged, statements)
-    except (VerifyError, UnreadableEvidence):
+    except (VerifyError, UnreadableEvidence) as problem:
         _settle(judged.chain)  # what is wrong first may be a signature
+        if isinstance(problem, VerifyError) and problem.rule == "R8":
+            raise _with_loss(problem, raw, end) from None
         raise
     _settle(judged.chain)
     _judge_revocations(judged)
@@ -132,6 +134,29 @@ def _judge_items(raw: bytes, end: int, judged: Judged, statements: StatementJudg
         index += 1
         if len(judged.chain.due) >= _BATCH:
             _settle(judged.chain)
+
+
+def _with_loss(problem: VerifyError, raw: bytes, end: int) -> VerifyError:
+    """R8, with what the records themselves say of the gap: a tag may have overwritten some.
+
+    Nothing of what is read here is verified, and it is told as such.
+    """
+    payloads = []
+    while end < len(raw):
+        begin = end
+        try:
+            end = item_end(raw, end, 0)
+            payloads.append(read_payload(open_envelope(raw[begin:end])))
+        except (VerifyError, UnreadableEvidence):
+            break
+        except Refusal:
+            continue  # a statement
+    lost = highest_count(payloads, RECORDS_LOST)
+    if not lost:
+        return problem
+    said = f"the records say that the tag overwrote {lost:,} before any archive had them"
+    detail = f"{problem.detail}; {said} (not verified)"
+    return VerifyError(problem.rule, problem.reason, problem.index, problem.seq, detail)
 
 
 def _settle(chain: ChainJudge) -> None:

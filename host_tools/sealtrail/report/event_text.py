@@ -123,7 +123,21 @@ def _battery(content: object) -> str:
 
 def _log_full(content: object) -> str:
     values = numbers(content, 1)
-    return f"Memory full, {values[0]} entries refused" if values else "Memory full"
+    if values is None:
+        return "Memory full"
+    return f"Memory full: {values[0]:,} readings or events refused since enrolment"
+
+
+def _log_filling(content: object) -> str:
+    values = numbers(content, 1)
+    return f"Memory {values[0] / 10:.0f} % full" if values else "Memory filling up"
+
+
+def _records_lost(content: object) -> str:
+    values = numbers(content, 1)
+    if values is None:
+        return "Records overwritten in the tag"
+    return f"{values[0]:,} records overwritten in the tag, without a receipt, since enrolment"
 
 
 def _self_test(content: object) -> str:
@@ -149,6 +163,8 @@ _DESCRIBERS: dict[int, Callable[[object], str]] = {
     labels.EVENT_GAP: _gap,
     labels.EVENT_BATTERY_LOW: _battery,
     labels.EVENT_LOG_FULL: _log_full,
+    labels.EVENT_LOG_FILLING: _log_filling,
+    labels.EVENT_RECORDS_LOST: _records_lost,
     labels.EVENT_SELF_TEST: _self_test,
     labels.EVENT_DEVICE_FAULT: _device_fault,
 }

@@ -136,6 +136,7 @@ def _gaps(analysis: Analysis) -> list[dict[str, object]]:
             "end": _moment(gap.end),
             "duration_ms": gap.duration_ms,
             "fault": None if gap.fault is None else gap.fault.name.lower(),
+            "refused_count": gap.refused_count,
         }
         for gap in analysis.gaps
     ]

@@ -109,6 +109,8 @@ def gaps(analysis: Analysis) -> Table:
 
 def _gap_row(gap: Gap) -> tuple[str, ...]:
     what = gap.kind.value if gap.fault is None else f"{gap.kind.value}: {FAULTS[gap.fault]}"
+    if gap.refused_count:
+        what = f"{what} ({gap.refused_count:,})"
     probe = "all" if gap.probe is None else str(gap.probe)
     length = duration(gap.duration_ms)
     return (what, probe, moment_text(gap.start), moment_text(gap.end), length)
