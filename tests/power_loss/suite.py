@@ -39,28 +39,39 @@ _WIDE = {"slot_count": 94, "entry_size_max": 700, "sector_count": 3, "carry_coun
 
 # name -> (kind of sweep, scenario of a kit, length of the workload)
 SCENARIOS: dict[str, tuple[str, Callable[[Kit], object]]] = {
-    "ring": ("cut", lambda kit: _ring(kit, 150, small, 5, 12)),
+    "ring": ("cut", lambda kit: _ring(kit, 110, small, 5, 12)),
     "ring, mixed sizes": ("cut", lambda kit: _ring(kit, 90, mixed, 4, 6, carry_count=2)),
     "ring, many pages": ("cut", lambda kit: _ring(kit, 28, pages, 2, 1, **_WIDE)),
-    "ring, full": ("cut", lambda kit: _ring(kit, 120, small, 0, 0)),
-    "ring, no reserve": ("cut", lambda kit: _ring(kit, 110, small, 0, 0, reserve_slots=0)),
+    "ring, full": ("cut", lambda kit: _ring(kit, 100, small, 0, 0, sector_count=3)),
+    "ring, no reserve": (
+        "cut",
+        lambda kit: _ring(kit, 90, small, 0, 0, reserve_slots=0, sector_count=3),
+    ),
     "ring, full, mixed sizes": ("cut", lambda kit: _ring(kit, 70, mixed, 0, 0)),
-    "ring, overwriting": ("cut", lambda kit: _ring(kit, 120, small, 17, 55, **_OVERWRITING)),
+    "ring, overwriting": (
+        "cut",
+        lambda kit: _ring(kit, 100, small, 13, 38, sector_count=3, **_OVERWRITING),
+    ),
     "ring, overwriting, mixed sizes": (
         "cut",
         lambda kit: _ring(kit, 60, mixed, 0, 0, carry_count=2, frees_first=True, **_OVERWRITING),
     ),
     "ring, overwriting, left alone": (
         "cut",
-        lambda kit: _ring(kit, 90, small, 0, 0, carry_count=0, **_OVERWRITING),
+        lambda kit: _ring(kit, 75, small, 0, 0, carry_count=0, sector_count=3, **_OVERWRITING),
     ),
     "ring, told to overwrite when full": (
         "cut",
-        lambda kit: _ring(kit, 90, small, 0, 0, overwrites_from=70, reserve_slots=1),
+        lambda kit: _ring(
+            kit, 75, small, 0, 0, overwrites_from=52, reserve_slots=1, sector_count=3
+        ),
     ),
     "ring, urgent entries": ("cut", lambda kit: _ring(kit, 110, small, 0, 0, **_URGENT)),
-    "ring, warm": ("cut", lambda kit: _warm(kit, 110, small, 5, 12)),
-    "ring, warm, overwriting": ("cut", lambda kit: _warm(kit, 90, small, 0, 0, **_OVERWRITING)),
+    "ring, warm": ("cut", lambda kit: _warm(kit, 75, small, 5, 12, sector_count=3)),
+    "ring, warm, overwriting": (
+        "cut",
+        lambda kit: _warm(kit, 85, small, 0, 0, sector_count=3, **_OVERWRITING),
+    ),
     "journal and record log": ("cut", lambda kit: PairScenario(kit, 100)),
     "record log, overwriting": ("cut", lambda kit: PairScenario(kit, 90, overwrites=True)),
     "state store": ("cut", lambda kit: StateScenario(kit, 90)),
@@ -82,33 +93,36 @@ SCENARIOS: dict[str, tuple[str, Callable[[Kit], object]]] = {
         "twice",
         lambda kit: _ring(kit, 80, small, 0, 0, **_URGENT),
     ),
-    "ring, warm, twice": ("twice", lambda kit: _warm(kit, 50, small, 5, 12, carry_count=2)),
+    "ring, warm, twice": (
+        "twice",
+        lambda kit: _warm(kit, 50, small, 5, 12, carry_count=2, sector_count=3),
+    ),
     "journal and record log, twice": ("twice", lambda kit: PairScenario(kit, 30)),
     "record log, overwriting, twice": (
         "twice",
-        lambda kit: PairScenario(kit, 60, overwrites=True),
+        lambda kit: PairScenario(kit, 50, overwrites=True),
     ),
     "state store, twice": ("twice", lambda kit: StateScenario(kit, 60)),
     "key slots, twice": ("twice", KeyScenario),
-    "ring, errors": ("error", lambda kit: _ring(kit, 100, small, 5, 12)),
+    "ring, errors": ("error", lambda kit: _ring(kit, 70, small, 5, 12, sector_count=3)),
     "ring, mixed sizes, errors": ("error", lambda kit: _ring(kit, 60, mixed, 4, 6)),
     "ring, no reserve, errors": (
         "error",
-        lambda kit: _ring(kit, 90, small, 0, 0, reserve_slots=0),
+        lambda kit: _ring(kit, 70, small, 0, 0, reserve_slots=0, sector_count=3),
     ),
     "ring, overwriting, errors": (
         "error",
-        lambda kit: _ring(kit, 100, small, 17, 55, **_OVERWRITING),
+        lambda kit: _ring(kit, 80, small, 13, 38, sector_count=3, **_OVERWRITING),
     ),
     "ring, urgent entries, errors": (
         "error",
         lambda kit: _ring(kit, 80, small, 0, 0, **_URGENT),
     ),
     "ring, warm, errors": ("error", lambda kit: _warm(kit, 50, small, 5, 12)),
-    "journal and record log, errors": ("error", lambda kit: PairScenario(kit, 60)),
+    "journal and record log, errors": ("error", lambda kit: PairScenario(kit, 50)),
     "record log, overwriting, errors": (
         "error",
-        lambda kit: PairScenario(kit, 60, overwrites=True),
+        lambda kit: PairScenario(kit, 45, overwrites=True),
     ),
     "state store, errors": ("error", lambda kit: StateScenario(kit, 40)),
     "key slots, errors": ("error", KeyScenario),

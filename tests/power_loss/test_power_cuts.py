@@ -7,7 +7,7 @@ from tests.power_loss import mutants, suite, sweep
 from tests.power_loss.census import CENSUS
 from tests.power_loss.kit import genuine_kit
 from tests.power_loss.pair_scenario import PairScenario
-from tests.power_loss.ring_scenario import RingScenario
+from tests.power_loss.ring_scenario import RingScenario, WarmScenario
 from tests.power_loss.sweep import Tally
 
 STATES_MIN = 15_000
@@ -21,7 +21,7 @@ def assert_clean(name: str, tally: Tally) -> None:
 @pytest.mark.parametrize("name", suite.SCENARIOS)
 def test_every_cut_leaves_what_was_promised(name):
     tally = Tally()
-    suite.run(name, genuine_kit(), tally, stride=12 if "twice" in name else 1)
+    suite.run(name, genuine_kit(), tally, stride=16 if "twice" in name else 1)
     assert_clean(name, tally)
 
 
@@ -63,8 +63,33 @@ def _record_log_sized(kit):
     )
 
 
+def _overwriting_sized(kit):
+    return RingScenario(
+        kit,
+        900,
+        suite.small,
+        64,
+        600,
+        sector_count=3,
+        slot_count=254,
+        entry_size_max=768,
+        overwrites=True,
+    )
+
+
+def _warm_sized(kit):
+    def size_of(index):
+        return (217, 217, 404, 217, 1028, 150)[index % 6]
+
+    return WarmScenario(
+        kit, 70, size_of, 7, 12, sector_count=3, slot_count=254, entry_size_max=1100
+    )
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("make", [_journal_sized, _record_log_sized])
+@pytest.mark.parametrize(
+    "make", [_journal_sized, _record_log_sized, _overwriting_sized, _warm_sized]
+)
 def test_every_cut_in_sectors_of_real_size_leaves_what_was_promised(make):
     tally = Tally()
     sweep.sweep(make(genuine_kit()), tally)

@@ -18,7 +18,7 @@ def mixed(index):
 def main():
     kit = genuine_kit()
     tally = Tally()
-    sweep(RingScenario(kit, 70, small, 5, 12), tally)
+    sweep(RingScenario(kit, 55, small, 5, 12, sector_count=3), tally)
     sweep(RingScenario(kit, 30, mixed, 4, 6, carry_count=2), tally)
     sweep(RingScenario(kit, 70, small, 17, 38, overwrites=True, sector_count=3), tally)
     sweep(WarmScenario(kit, 40, small, 5, 12, sector_count=3, carry_count=1), tally)
