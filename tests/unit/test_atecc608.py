@@ -177,7 +177,7 @@ def test_missing_acknowledges_are_outlasted(deaf_count):
 def test_a_chip_that_is_not_there_is_an_error_within_two_seconds():
     bench = ChipBench()
     bench.chip.is_off = True
-    with pytest.raises(ChipError, match="does not wake") as silent:
+    with pytest.raises(ChipError, match="silent") as silent:
         bench.driver.sign(2, DIGEST)
     assert isinstance(silent.value, OSError) and silent.value.args[0] == 5
     assert bench.slept_ms < 2_000
@@ -186,7 +186,7 @@ def test_a_chip_that_is_not_there_is_an_error_within_two_seconds():
 def test_a_bus_too_fast_does_not_wake_it():
     bench = ChipBench()
     bench.bus.low_us = 8_000_000 / 400_000
-    with pytest.raises(ChipError, match="does not wake"):
+    with pytest.raises(ChipError, match="silent"):
         bench.driver.revision()
 
 

@@ -24,7 +24,7 @@ def test_an_unlocked_chip_fails():
 def test_a_silent_chip_fails_with_one_line():
     bench = ChipBench()
     bench.chip.is_off = True
-    assert result(bench) == (False, "secure element does not wake")
+    assert result(bench) == (False, "secure element silent, errno 19")
 
 
 def test_a_chip_that_says_yes_to_everything_fails(monkeypatch):

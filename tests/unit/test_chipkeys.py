@@ -137,7 +137,7 @@ def test_a_chip_silent_at_the_boot_signs_when_it_is_back():
     bench.chip.is_off = True
     keys = ChipKeys(bench.driver)
     signer = keys.recover(public_key)
-    assert "wake" in keys.waste_fault
+    assert "silent" in keys.waste_fault
     with pytest.raises(OSError):
         signer.sign(PARTS)
     with pytest.raises(OSError):
@@ -164,7 +164,7 @@ def test_an_old_key_that_could_not_be_destroyed_is_said_and_goes_at_the_next_boo
     new = keys.begin(1)
     bench.chip.is_off = True
     signer = keys.finish()
-    assert (signer.public_key, keys.waste_fault) == (new, "secure element does not wake")
+    assert (signer.public_key, keys.waste_fault) == (new, "secure element silent, errno 19")
     bench.chip.is_off = False
     assert ChipKeys(bench.driver).recover(new) is not None
     assert ChipKeys(bench.driver).recover(old) is None

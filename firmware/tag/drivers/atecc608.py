@@ -168,23 +168,18 @@ class ATECC608:
     def _wake(self):
         """Raises ChipError if the chip does not say that it has just woken.
 
-        One that is awake already says nothing: its watchdog may be about to end. Then it is
-        put to sleep first.
+        First it is put to sleep: one that other traffic has woken would say the same, with its
+        watchdog about to end.
         """
-        for _ in range(2):
-            try:
-                self._bus.writeto(0, _ZERO)  # SDA low for 80 us; nobody acknowledges
-            except OSError:
-                pass
-            self._sleep_ms(_WAKE_MS)
-            try:
-                self._bus.readfrom_into(self._address, self._token)
-                if self._token == _TOKEN:
-                    return
-            except OSError:
-                pass
-            self._put_to_sleep()
-        raise ChipError(_EIO, "secure element does not wake")
+        self._put_to_sleep()
+        try:
+            self._bus.writeto(0, _ZERO)  # SDA low for 80 us; nobody acknowledges
+        except OSError:
+            pass
+        self._sleep_ms(_WAKE_MS)
+        self._bus.readfrom_into(self._address, self._token)
+        if self._token != _TOKEN:
+            raise ChipError(_EIO, "secure element not understood")
 
     def _put_to_sleep(self):
         self._word[0] = _WORD_SLEEP
