@@ -36,8 +36,13 @@ class KeyEpoch:
         note = {_IN_FORCE: self._certified} if stored is None else cbor.decode(stored)
         self._epoch = note[_IN_FORCE]
         self._intended = note.get(_INTENDED)
-        if self._intended is not None and self._is_sealed(self._intended):
+        if self._intended is None:
+            return
+        if self._is_sealed(self._intended):
             self._epoch = self._intended
+        else:
+            # The begun key is erased next: the record that names it must not turn up later.
+            self._records.settle()
 
     def _is_sealed(self, epoch) -> bool:
         try:

@@ -37,6 +37,9 @@ class PendingOffer:
     def resume(self) -> None:
         """Settles what a power cut left. Once each boot, after the recorder began."""
         stage, since_seq, signed = self._read()
+        if stage in (_OFFERING, _ACCEPTING):
+            # An event that is not there now must not turn up at a later boot.
+            self._recorder.records.settle()
         if stage == _OFFERING:
             if self._recorder.has_event(labels.EVENT_OFFER, since_seq):
                 self._store(_OFFERED, signed)

@@ -92,6 +92,10 @@ class RecordLog:
         self._head_hash = hashlib.sha256(record).digest()
         return seq
 
+    def settle(self) -> None:
+        """Makes sure that a record which is not there now never comes to life later."""
+        self._ring.settle()
+
     def read(self, seq: int) -> bytes:
         """Returns the record. Raises IndexError if it is not held, RingError, OSError."""
         return self._ring.read(seq)[1][_NEXT_SIZE:]

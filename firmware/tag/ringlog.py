@@ -225,6 +225,14 @@ class Ring:
         self.freed = self._noted = freed
         self._remember()
 
+    def settle(self) -> None:
+        """Makes sure that an entry which is not there now never comes to life later.
+
+        For who decides something elsewhere by an entry's absence. Costs what the first append
+        of a life costs; nothing after it. A cut here: the entry is still undecided.
+        """
+        self._tail.clear_suspects()
+
     # ---- reading
 
     def read(self, index: int) -> tuple:
