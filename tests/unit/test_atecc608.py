@@ -2,6 +2,7 @@
 """The ATECC608 driver against the command-level chip, and the chip against a real library."""
 
 import hashlib
+from types import SimpleNamespace
 
 import pytest
 from cryptography.exceptions import InvalidSignature
@@ -13,8 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     encode_dss_signature,
 )
 
+from boards import load_board
 from boards.virtual.firmware_side.chips import atecc608b_curve as curve
 from boards.virtual.firmware_side.chips import atecc608b_memory as memory
+from tag.board import Board, BoardError
 from tag.drivers import atecc608
 from tag.drivers.atecc608 import ChipError, ChipRefusal, crc16
 from tests.fakes.chip_bench import BLANK_ADDRESS, ChipBench
@@ -152,9 +155,11 @@ def test_a_command_left_running_by_a_reset_is_waited_for():
     assert len(bench.driver.public_key(2)) == 64
 
 
-@pytest.mark.parametrize("count", [1, 2, 3])
-def test_garbled_answers_are_asked_for_again(count):
+@pytest.mark.parametrize("garbled_byte", [0, 1, 40, -1])
+@pytest.mark.parametrize("count", [1, 3])
+def test_garbled_answers_are_asked_for_again(count, garbled_byte):
     bench = ChipBench()
+    bench.chip.garbled_byte = garbled_byte
     bench.chip.garbled_count = count
     assert bench.driver.public_key(2) == bench.driver.public_key(2)
 
@@ -181,6 +186,24 @@ def test_a_chip_that_is_not_there_is_an_error_within_two_seconds():
         bench.driver.sign(2, DIGEST)
     assert isinstance(silent.value, OSError) and silent.value.args[0] == 5
     assert bench.slept_ms < 2_000
+
+
+def test_a_chip_whose_self_test_failed_is_not_given_work():
+    bench = ChipBench()
+    bench.chip.wake_status = 0x07
+    with pytest.raises(ChipError, match="not understood"):
+        bench.driver.revision()
+    assert bench.chip.opcodes == []
+
+
+def test_a_board_with_a_bus_too_fast_is_refused():
+    machine = SimpleNamespace(unique_id=lambda: b"", Pin=lambda *a: None, I2C=lambda *a, **k: None)
+    spec = load_board("virtual_se")
+    assert Board(spec, machine, None).secure_element() is not None
+    assert Board(load_board("virtual"), machine, None).secure_element() is None
+    spec["buses"]["i2c0"]["frequency_hz"] = 400_000
+    with pytest.raises(BoardError, match="too fast"):
+        Board(spec, machine, None).secure_element()
 
 
 def test_a_bus_too_fast_does_not_wake_it():

@@ -5,7 +5,8 @@ After the public pages of its datasheets: what the tag's driver can see of the c
 calls `wake_pulse` when SDA was low long enough, `receive` and `transmit` for transfers to its
 address; OSError(ENODEV) is its missing acknowledge. Memory and commands are in the modules
 beside this one. Faults for tests: `deaf_count` transfers are not acknowledged, `garbled_count`
-answers have a bit wrong, `cut` loses power inside a command.
+answers have a bit wrong in `garbled_byte`, `wake_status` is what it says at a wake, `cut` loses
+power inside a command.
 """
 
 import os
@@ -70,6 +71,8 @@ class Atecc608b:
         self._output_at = 0
         self.opcodes = []  # all that were executed, for tests
         self.deaf_count = self.garbled_count = 0
+        self.garbled_byte = -1
+        self.wake_status = _STATUS_AWAKE  # 0x07 where its self-test has failed
         self.cut = None
         self.is_off = False
         self._torn = ""
@@ -86,7 +89,7 @@ class Atecc608b:
         self._state = _AWAKE
         self._ready_ms = self._now_ms() + _WAKE_MS
         self._sleeps_ms = self._now_ms() + _WATCHDOG_MS
-        self._answer(bytes((_STATUS_AWAKE,)))
+        self._answer(bytes((self.wake_status,)))
 
     def receive(self, content: bytes) -> None:
         """A write to its address. Raises OSError(ENODEV) while asleep or at work."""
@@ -153,7 +156,9 @@ class Atecc608b:
         self._output_at = 0
         if self.garbled_count and self._state == _AWAKE and content != bytes((_STATUS_AWAKE,)):
             self.garbled_count -= 1
-            self._output = self._output[:-1] + bytes((self._output[-1] ^ 0x10,))
+            garbled = bytearray(self._output)
+            garbled[self.garbled_byte] ^= 0x10
+            self._output = bytes(garbled)
 
     # ---- power
 
