@@ -54,11 +54,11 @@ def flash(
     tag whose flash map stays are never touched. Interrupt it at any time: run the same
     command again and it goes on.
 
-    \\b
+    \b
     Exit: 5 the tag holds records that no archive has; 2 wrong image, board or flash map;
     4 the line or the chip failed, repeat.
 
-    \\b
+    \b
     Examples:
       sealtrail flash --board esp32_devkitc --port /dev/ttyUSB0 --image ESP32_GENERIC.bin
       sealtrail flash --board esp32_devkitc --port /dev/ttyUSB0
