@@ -8,6 +8,8 @@ stand in exactly one record of an unbroken chain; the trip must have its events 
 
 import hashlib
 
+import pytest
+
 from sealwire import cbor, labels, profile
 from sealwire.record import parse_record
 from tag.clock import Clock
@@ -47,13 +49,14 @@ class Part:
 
 
 class Tag:
-    """One life of the tag on *chip*, from power-on."""
+    """One life of the tag on *chip*, from power-on, or from a reset that *rtc* outlived."""
 
-    def __init__(self, chip: nor.Nor):
+    def __init__(self, chip: nor.Nor, rtc: FakeRTC | None = None):
         self.uptime = FakeUptime()
-        storage = Storage(Part(chip, 0, KEYS_SECTORS), Part(chip, KEYS_SECTORS, LOG_SECTORS))
+        rtc = rtc or FakeRTC()
+        storage = Storage(Part(chip, 0, KEYS_SECTORS), Part(chip, KEYS_SECTORS, LOG_SECTORS), rtc)
         storage.open()
-        clock = Clock(self.uptime, 500, FakeRTC())
+        clock = Clock(self.uptime, 500, rtc)
         self.recorder = Recorder(
             storage.journal,
             storage.records,
@@ -118,12 +121,19 @@ def found_in(tag: Tag) -> tuple[list, str | None]:
     return found, None if boots == sorted(boots) else "boots go back"
 
 
-def wrong_after(memory: bytearray, promised: list, trace: nor.Trace | None) -> str | None:
-    """Boots twice on *memory*; returns what a verifier or courier would complain about."""
+def wrong_after(
+    memory: bytearray, promised: list, trace: nor.Trace | None, rtc_content: bytes
+) -> str | None:
+    """Boots twice on *memory*; returns what a verifier or courier would complain about.
+
+    With *rtc_content* it was a reset, not a loss of power: both boots may start warm.
+    """
     chip = nor.Nor(KEYS_SECTORS + LOG_SECTORS, bytes(memory))
+    rtc = FakeRTC()
+    rtc.content = rtc_content
     for life in range(2):
         chip.log = []
-        tag = Tag(chip)
+        tag = Tag(chip, rtc if rtc_content else None)
         tag.begin()
         tag.recorder.seal_open_block()
         found, wrong = found_in(tag)
@@ -149,7 +159,25 @@ def wrong_after(memory: bytearray, promised: list, trace: nor.Trace | None) -> s
     return None if chip.violations == 0 else f"{chip.violations} against NOR physics"
 
 
-def test_no_cut_in_a_whole_trip_loses_or_doubles_anything():
+class NotingRTC(FakeRTC):
+    """Notes after how many flash operations each content of the memory came."""
+
+    def __init__(self, ops: list):
+        super().__init__()
+        self.history = [(0, b"")]
+        self._ops = ops
+
+    def memory(self, content=None):
+        if content is not None:
+            self.history.append((len(self._ops), bytes(content)))
+        return super().memory(content)
+
+    def at(self, number: int) -> bytes:
+        return [content for done, content in self.history if done <= number][-1]
+
+
+@pytest.mark.parametrize("is_reset", [False, True], ids=["power loss", "reset"])
+def test_no_cut_in_a_whole_trip_loses_or_doubles_anything(is_reset):
     chip = nor.Nor(KEYS_SECTORS + LOG_SECTORS)
     chip.log = ops = []
     acknowledged: list = []
@@ -161,7 +189,8 @@ def test_no_cut_in_a_whole_trip_loses_or_doubles_anything():
             promised_at.append(len(ops))
 
     acknowledged = Noting()
-    shipment(Tag(chip), acknowledged)
+    rtc = NotingRTC(ops)
+    shipment(Tag(chip, rtc), acknowledged)
     memory, dice, states, bad = bytearray(b"\xff" * len(chip.memory)), nor.Dice(7), 0, []
     for number, op in enumerate(ops):
         promised = [acknowledged[n] for n, done in enumerate(promised_at) if done <= number]
@@ -170,7 +199,8 @@ def test_no_cut_in_a_whole_trip_loses_or_doubles_anything():
                 torn = bytearray(memory)
                 trace = nor.tear(torn, page, fault, dice)
                 states += 1
-                wrong = wrong_after(torn, promised, trace)
+                kept = rtc.at(number) if is_reset else b""
+                wrong = wrong_after(torn, promised, trace, kept)
                 if wrong:
                     bad.append(f"operation {number}, {fault}: {wrong}")
             nor.apply_op(memory, page)
