@@ -3,18 +3,20 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import cbor2
 import pytest
 
 from boards import load_board
 from sealtrail.cli import main
-from sealtrail.device import chip_writer, firmware_build
+from sealtrail.device import chip_writer, firmware_build, raw_repl
 from sealtrail.device.partition_table import decode, encode
 from tests.fakes.esp_image import firmware, table
-from tests.unit.repl_tag import MicroPythonRepl, PtyTag
+from tests.unit.repl_tag import DockTag, MicroPythonRepl, PtyTag, chained
 from tests.unit.test_chip_writer import FAKE, MAP, RUNTIME_VFS, FakeChip
 from tests.unit.test_flasher import checkout
 
@@ -26,7 +28,11 @@ class ChipRepl(MicroPythonRepl):
         super().__init__()
         self.fake = fake
 
+        self.answers: DockTag | None = None
+
     def raw(self, code: str) -> tuple[str, str]:
+        if "serve_one" in code and self.answers:
+            return self.answers.run(code), ""
         if "Partition.find" not in code:
             return super().raw(code)
         parts = decode(self.fake.flash[0x8000:0x9000])
@@ -141,3 +147,39 @@ def test_empty_log_is_only_for_who_writes_an_image(desk: Desk) -> None:
     code, said = desk.flash("--image", desk.image(), "--erase-log")
     assert code == 0 and "erased: log, keys" in said
     assert desk.fake.region("vfs").count(0xA5) == len(desk.fake.region("vfs"))
+
+
+def test_tag_that_esptool_cannot_reach_goes_on_recording(desk: Desk) -> None:
+    desk.fake.put(0x8000, encode(MAP.partitions))
+    desk.repl.answers = DockTag()
+    desk.repl.answers.certificate = b"certificate"
+    desk.fake.fail("flash-id", "Failed to connect to ESP32.")
+    code, said = desk.flash("--image", desk.image())
+    assert code == 4 and "Failed to connect" in said
+    assert desk.tag.reset_count == 1  # it had been stopped at its prompt for esptool
+
+
+def test_port_without_micropython_says_what_a_new_chip_needs(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raw_repl, "_ENTER_TIMEOUT_S", 0.2)
+    with PtyTag(None, "silent") as silent:
+        desk.tag = silent
+        begun_s = time.monotonic()
+        code, said = desk.flash()
+        assert code == 4 and "A new chip needs --image FILE first" in said
+        assert time.monotonic() - begun_s < 5
+
+
+def test_records_that_no_archive_has_stop_flash_at_once(desk: Desk) -> None:
+    desk.fake.put(0x8000, encode(MAP.partitions))
+    dock = desk.repl.answers = DockTag()
+    dock.certificate = cbor2.dumps(cbor2.CBORTag(18, [b"", {}, b"tag", bytes(64)]))
+    dock.records = chained(dock.certificate, 4)
+    for options in ([], ["--image", desk.image()]):
+        code, said = desk.flash(*options)
+        assert code == 5 and said.count("\n") == 1
+        assert "holds 4 records that no archive has. Sync and upload them, or add --dump" in said
+    assert desk.fake.calls == [] and desk.repl.files() == {}
+    code, said = desk.flash("--image", desk.image(), "--dump")
+    assert code == 0 and "records kept in " in said and "log kept" in said

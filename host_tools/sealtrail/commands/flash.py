@@ -3,6 +3,7 @@
 
 # ruff: noqa: PLC0415 -- each command loads what it needs: --help stays fast
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ import typer
 
 from sealtrail.commands.inputs import PortOption, session_of
 from sealtrail.commands.output import Session
-from sealtrail.errors import UsageError
+from sealtrail.errors import LinkError, UsageError
 
 if TYPE_CHECKING:
     from sealtrail.device.chip_image import ChipImage
@@ -81,7 +82,8 @@ def flash(
         vetted = _vet(session, wanted, port, read_first, erase_log)
         answer |= _write_image(session, Chip(wanted, port), checked, vetted, erase_log)
         is_vetted = not vetted.silence
-    answer |= _write_files(session, wanted, made, port, read_first, is_vetted)
+    attempts = 1 if image is None else _START_ATTEMPTS
+    answer |= _write_files(session, wanted, made, port, read_first, is_vetted, attempts)
     session.answer(answer)
 
 
@@ -98,11 +100,23 @@ def _write_image(
     except KeyboardInterrupt:
         session.warn("the chip may be half written: run the same command again")
         raise
+    except LinkError:
+        if not vetted.silence:
+            _let_run(chip.port)
+        raise
     erased = [part.label for part in plan.erases]
     session.say(
         f"{image.name} written" + (f"; erased: {', '.join(erased)}" if erased else "; log kept")
     )
     return {"image": image.name, "erased": erased, "dump": vetted.dump}
+
+
+def _let_run(port: str) -> None:
+    """Starts a tag that still waits at its prompt: it must go on recording."""
+    from sealtrail.device.raw_repl import RawRepl
+
+    with contextlib.suppress(LinkError), RawRepl(port):
+        pass
 
 
 def _vet(
@@ -138,12 +152,13 @@ def _write_files(
     port: str,
     read_first: bool,
     is_vetted: bool,
+    attempts: int,
 ) -> dict[str, Any]:
     from sealtrail.device import flash_map as maps
     from sealtrail.device import flasher
     from sealtrail.device.raw_repl import RawRepl
 
-    with _started(port) as repl:
+    with _started(port, attempts) as repl:
         flasher.check_architecture(repl, image.mpy_arch)
         maps.check(flash_map, repl)
         dump = None if is_vetted else _spare_records(session, repl, read_first)
@@ -173,16 +188,22 @@ def _write_files(
     return answer | ({"dump": dump} if dump else {})
 
 
-def _started(port: str) -> "RawRepl":
+def _started(port: str, attempts: int) -> "RawRepl":
     """The tag's prompt; a chip that was just written gets some time to start."""
     from sealtrail.device.raw_repl import NotMicroPython, RawRepl
 
-    for _ in range(_START_ATTEMPTS - 1):
+    for _ in range(attempts):
         try:
             return RawRepl(port)
-        except NotMicroPython:
+        except NotMicroPython as problem:
+            last = problem
             time.sleep(_START_PAUSE_S)
-    return RawRepl(port)
+    raise LinkError(
+        last.message,
+        "Check port and cable; press reset and repeat. A new chip needs --image FILE first."
+        if attempts == 1
+        else "The image is written: press reset and run the same command without --image.",
+    )
 
 
 def _spare_records(session: Session, repl: "Repl", read_first: bool) -> Path | None:
