@@ -150,13 +150,14 @@ class Journal:
     def free(self, upto: int) -> None:
         """Commits that a record covers the entries below *upto*.
 
-        On a ring too full to say so it is true for this life only; the record log's frame
-        says it again at the next boot (`recover_pair`). Raises OSError.
+        On a ring too full to say so it is true for this life only, and so it is on one that
+        raises OSError: the record log's frame says it again at the next boot (`recover_pair`).
         """
+        self._sealed = max(self._sealed, upto)  # else a second seal would take them again
         try:
             self._ring.free(upto)
         except RingFull:
-            self._sealed = max(self._sealed, upto)
+            pass
 
 
 def _put_up_ms(buffer, at, up_ms):
