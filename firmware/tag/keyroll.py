@@ -218,7 +218,7 @@ class KeyRoll:
             raise KeyStoreError("new key missing")
         self._swap(signer)
         self._unsettled = None
-        self._epoch.settle()
+        _settle_note(self._epoch)
 
     def _finish(self):
         """K2 steps 3 and 4: the new key done, the old one erased. Returns the signer."""
