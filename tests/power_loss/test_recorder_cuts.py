@@ -65,6 +65,7 @@ class Tag:
             self.uptime,
             lambda code, text: None,
             CERTIFICATE,
+            storage.state,
         )
         self.trip = Trip(storage.state, self.recorder)
         self.pending = PendingOffer(storage.state, self.recorder)
