@@ -2,6 +2,7 @@
 """The generators of the tag's Ed25519: what is checked in is what they write, and why it holds."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -118,3 +119,13 @@ def test_constants_are_those_of_the_rfc() -> None:
     assert generate_comb_table.BASE[1] == base_y
     assert d == generate_comb_table.D
     assert generate_comb_table.multiply(generate_comb_table.L, generate_comb_table.BASE) == (0, 1)
+
+
+def test_an_inversion_takes_the_steps_that_are_proved_to_be_enough() -> None:
+    # Random numbers need about 530 steps, so no trial would miss a round. 590 is the bound for
+    # numbers below 2**256 with the counter that starts at one half.
+    source = (PACKAGE / "inverse.py").read_text()
+    rounds = int(re.search(r"rounds = (\d+)", source)[1])
+    steps = int(re.search(r"k = (\d+)\n        while k:\n            x = zeta", source)[1])
+    assert rounds * steps >= 590
+    assert steps == field_bounds.LIMB_BITS
