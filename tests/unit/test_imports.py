@@ -23,7 +23,7 @@ FORBIDDEN = {
     "host_tools/sealtrail": ("tag", "boards", "tests"),
 }
 STORAGE = ("ringlog", "ringframe", "ringread", "ringscan", "ringstage", "sectormap")
-STORAGE += ("ringtail", "ringopen", "flashregion", "journal", "recordlog", "statestore", "keyslots")
+STORAGE += ("ringtail", "ringopen", "rtcmemory", "flashregion", "journal", "recordlog", "statestore", "keyslots")
 
 
 def imports_of(path: Path) -> set[str]:
