@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cost.signing import PACKAGE, all_counts
+from tests.cost.signing import all_counts
+from tests.cost.size import PACKAGE
 from tests.paths import FIRMWARE
 
 EditFirmware = Callable[[str, str, str], Path]

@@ -98,8 +98,8 @@ def test_whole_signatures_equal_a_host_librarys(kind: type[Machine]):
         key = sign.SigningKey(seed)
         assert key.public_key == host.public_key().public_bytes_raw()
         assert key.sign((message,)) == host.sign(message)
-        hedged = key.sign((message,), rng.randbytes(32))
-        host.public_key().verify(bytes(hedged), message)
+    hedged = key.sign((message,), rng.randbytes(32))
+    host.public_key().verify(bytes(hedged), message)
 
 
 @each_processor

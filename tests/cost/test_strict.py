@@ -61,6 +61,14 @@ def test_a_read_or_write_beside_the_buffer_stops_the_code(
 
 
 @each_machine
+def test_a_longer_buffer_of_an_earlier_call_gives_no_rights(kind: type[Machine], tmp_path: Path):
+    module = load_source(kind(is_strict=True), tmp_path, WILD)
+    assert module.read(bytearray(64), 63) == 0
+    with pytest.raises(MachineFault, match="outside"):
+        module.read(bytearray(8), 40)
+
+
+@each_machine
 def test_bytes_of_the_object_beside_the_view_are_outside(kind: type[Machine], tmp_path: Path):
     module = load_source(kind(is_strict=True), tmp_path, WILD)
     view = memoryview(bytearray(16))[4:8]
