@@ -91,6 +91,13 @@ def test_map_of_another_size_takes_file_system_keys_and_log_with_it() -> None:
     larger = of_board(load_board("esp32_devkitc_8mb"))
     plan = flash_plan.make(larger, IMAGE, MAP.partitions)
     assert erased(plan) == ["log", "keys"] and plan.is_forgetting
+    back = flash_plan.make(MAP, IMAGE, larger.partitions)
+    # The old log reaches further than the new one: it goes as a whole.
+    assert [(part.label, part.size >> 10) for part in back.erases] == [
+        ("log", 1536),
+        ("log", 2048),
+        ("keys", 64),
+    ]
     moved = (*(p for p in MAP.partitions if p.label != "vfs"), RUNTIME_VFS)
     assert erased(flash_plan.make(MAP, IMAGE, moved)) == ["vfs"]
 
@@ -105,7 +112,16 @@ def test_moved_keys_take_the_log_with_them() -> None:
         Partition("keys", 1, 6, 0x3F0000, 0x10000) if p.label == "keys" else p
         for p in MAP.partitions
     )
-    assert erased(flash_plan.make(MAP, IMAGE, moved)) == ["log", "keys"]
+    plan = flash_plan.make(MAP, IMAGE, moved)
+    assert erased(plan) == ["log", "keys"]
+    # The seeds that lay elsewhere lie where the new log is erased.
+    assert plan.erases[0].offset <= 0x3F0000 < plan.erases[0].end
+
+
+def test_keys_that_lay_where_nothing_of_ours_will_be_are_erased_there() -> None:
+    old = Partition("keys", 1, 6, 0x1F0000, 0x10000)
+    parts = tuple(old if p.label == "keys" else p for p in MAP.partitions)
+    assert old in flash_plan.make(MAP, IMAGE, parts).erases
 
 
 # ---- carried out

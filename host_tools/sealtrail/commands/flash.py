@@ -104,7 +104,7 @@ def _write_image(
         if not vetted.silence:
             _let_run(chip.port)
         raise
-    erased = [part.label for part in plan.erases]
+    erased = list(dict.fromkeys(part.label for part in plan.erases))
     session.say(
         f"{image.name} written" + (f"; erased: {', '.join(erased)}" if erased else "; log kept")
     )

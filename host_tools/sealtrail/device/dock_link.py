@@ -21,6 +21,7 @@ _CLOCK_SET, _READ, _PROFILE, _ERASE, _POLICY = 5, 6, 7, 8, 9
 _END, _PURGE, _SEAL = 10, 11, 15
 # What IDENTIFY says of the signing key.
 KEY_NONE, KEY_SOUND, KEY_LOST = 0, 1, 2
+_TAGS_OWN_HINT = "; `sealtrail"  # for who reads its serial port; ours says more
 _T = TypeVar("_T")
 _MARK = "ST1"
 _READ_SIZE = 3000
@@ -63,7 +64,7 @@ _REFUSALS: dict[int, Callable[[str], SealtrailError]] = {
     ),
     11: lambda text: AccessRefused(f"the tag keeps its log: {text}"),
     12: lambda text: FlashUnusable(
-        f"the tag cannot use its flash: {text}",
+        f"the tag cannot use its flash: {text.partition(_TAGS_OWN_HINT)[0]}",
         "Write the right table with `sealtrail flash --image FILE`; if it has it already, add"
         " --erase-log for an empty log.",
     ),

@@ -54,6 +54,7 @@ def make(
     if is_log_erased or moved & set(KEPT_LABELS):
         moved |= set(KEPT_LABELS)  # the one is nothing without the other
     erases = [part for part in data if part.label in moved]
+    erases += _left_behind(flash_map, on_chip, erases)
     # The log before what could still tell that it held something; see image_flash.py.
     order = {label: place for place, label in enumerate(KEPT_LABELS)}
     erases.sort(key=lambda part: order.get(part.label, len(order)))
@@ -63,3 +64,16 @@ def make(
         Write("MicroPython", flash_map.app.offset, image.app),
     )
     return FlashPlan(tuple(erases), writes)
+
+
+def _left_behind(
+    flash_map: FlashMap, on_chip: tuple[Partition, ...], erases: list[Partition]
+) -> list[Partition]:
+    """Where keys and log lay that the new map does not erase anyway: no secret stays there."""
+    return [
+        old
+        for old in on_chip
+        if old.label in KEPT_LABELS
+        and old not in flash_map.partitions
+        and not any(new.offset <= old.offset and old.end <= new.end for new in erases)
+    ]
