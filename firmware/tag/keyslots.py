@@ -27,6 +27,8 @@ _DONE = b"\x5a" * _DONE_SIZE
 _BLANK = b"\xff" * _READ_SIZE
 _ZEROS = bytes(_READ_SIZE)
 _IOCTL_ERASE = const(6)
+# A slot that does not read whole is erased: not for one reading at a sagging supply.
+_READ_TRIES = const(3)
 
 
 class KeySlotError(Exception):
@@ -119,12 +121,14 @@ class KeySlots:
 
     def _read(self, slot):
         """Returns (is done, epoch, seed); epoch and seed are None if there is no whole frame."""
-        buffer = self._bytes(slot)
-        frame = memoryview(buffer)[:_CRC_AT]
-        if buffer[:4] != _MAGIC or struct.unpack_from("<I", buffer, _CRC_AT)[0] != crc32(frame):
-            return False, None, None
-        is_done = buffer[_DONE_AT:] == _DONE
-        return is_done, struct.unpack_from("<I", buffer, 4)[0], bytes(buffer[8:_CRC_AT])
+        for _ in range(_READ_TRIES):
+            buffer = self._bytes(slot)
+            if _is_whole(buffer):
+                is_done = buffer[_DONE_AT:] == _DONE
+                return is_done, struct.unpack_from("<I", buffer, 4)[0], bytes(buffer[8:_CRC_AT])
+            if buffer == _BLANK:
+                break
+        return False, None, None
 
     def _bytes(self, slot):
         buffer = bytearray(_READ_SIZE)
@@ -151,3 +155,8 @@ class KeySlots:
         """Zeroes, then erases: a torn or weak erase must not bring a seed back."""
         self._device.writeblocks(self._sectors[slot], _ZEROS, 0)
         self._device.ioctl(_IOCTL_ERASE, self._sectors[slot])
+
+
+def _is_whole(buffer) -> bool:
+    frame = memoryview(buffer)[:_CRC_AT]
+    return buffer[:4] == _MAGIC and struct.unpack_from("<I", buffer, _CRC_AT)[0] == crc32(frame)
