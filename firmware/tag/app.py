@@ -75,6 +75,7 @@ class App:
         self._budget = SealBudget(self.uptime)
         if decommission.is_ended(storage.records):
             raise NotEnrolled("decommissioned")
+        decommission.take_back(storage)
         storage.records.overwrites = storage.state.get(statestore.FULL_POLICY) == b"\x01"
         certificate = storage.state.get(statestore.CERTIFICATE)
         self.keys = open_key_store(board, storage, entropy)

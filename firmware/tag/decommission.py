@@ -13,6 +13,8 @@ from sealwire import labels, record
 from . import statestore
 from .keyroll import write_verified
 
+# Values of statestore.ENDED.
+_ASKED = b"\x00"
 _DONE = b"\x01"
 
 
@@ -31,10 +33,22 @@ def end(storage, keys, recorder, up_ms: int, utc) -> None:
     """
     if not recorder.seal_open_block(True):
         raise OSError(28)  # the journal's content fits no record: ENOSPC
+    storage.state.put(statestore.ENDED, _ASKED)
+    # A cut here: the next boot takes the order back (`take_back`).
     write_verified(keys, recorder.sealer, labels.KIND_END, up_ms, utc)
     # A cut here: the boot sees the farewell and does the rest.
     recorder.sealer.signer.wipe()
     complete(storage, keys)
+
+
+def take_back(storage) -> None:
+    """At the boot of a living tag: an end that was cut before its farewell never comes.
+
+    A farewell whose bits come late would cut off what the tag has logged meanwhile.
+    """
+    if storage.state.get(statestore.ENDED) is not None:
+        storage.records.settle()
+        storage.state.delete(statestore.ENDED)
 
 
 def complete(storage, keys) -> None:
@@ -43,7 +57,7 @@ def complete(storage, keys) -> None:
     First the seeds, so that nothing can be signed behind the farewell; then access key,
     visitors and settings, also where they lie overwritten.
     """
-    if not is_ended(storage.records) or storage.state.get(statestore.ENDED):
+    if not is_ended(storage.records) or storage.state.get(statestore.ENDED) == _DONE:
         return
     keys.erase_all()
     # A cut from here on: some values are gone, the next boot deletes and scrubs again.
