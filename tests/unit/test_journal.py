@@ -114,6 +114,30 @@ def test_a_full_journal_that_cannot_note_the_free_hides_sealed_entries_for_this_
     assert opened(device).freed == 30
 
 
+def test_urgent_events_and_their_boot_go_into_the_reserve_of_a_full_journal(device):
+    from tag.journal import Journal
+    from tag.ringlog import RingFull
+
+    def reserved():
+        journal = Journal(new_ring(device, size_max=200, reserve_sectors=1))
+        journal.open()
+        return journal
+
+    journal = reserved()
+    journal.append_boot(1, 0)
+    with pytest.raises(RingFull):
+        while True:
+            journal.append_sample(1, [1])
+    assert journal.kept_sectors == 3
+    journal = reserved()
+    with pytest.raises(RingFull):
+        journal.append_event(5, 4)
+    journal.append_boot(2, 0)
+    journal.append_event(5, 4, b"\x80", True)
+    last = list(reserved().entries())[-1]
+    assert (last.boot, last.code, last.content) == (2, 4, b"\x80")
+
+
 _APPEND = """
 import gc
 from tag.journal import Journal

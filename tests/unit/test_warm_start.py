@@ -352,3 +352,13 @@ def test_the_clock_and_both_logs_share_the_memory_without_harm():
     assert Clock(FakeUptime(), 500, rtc).resume_from_rtc()
     assert [hint.load() for hint in hints] == [(1, 2, 3, 4), (5, 6, 7, 8)]
     assert len(rtc.content) <= 2048
+
+
+def test_no_part_of_the_memory_passes_for_another():
+    from tag import rtcmemory
+
+    rtc = FakeRTC()
+    rtcmemory.RingHint(rtc, rtcmemory.JOURNAL).store(1, 2, 3, 4)
+    rtc.content = rtc.content[:56] + rtc.content[36:56]
+    assert rtcmemory.RingHint(rtc, rtcmemory.JOURNAL).load() == (1, 2, 3, 4)
+    assert rtcmemory.RingHint(rtc, rtcmemory.RECORDS).load() is None
