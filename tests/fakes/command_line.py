@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from sealtrail import cli
+from sealtrail.keys import secrets
+from tests.fakes.owner import cheap_stretch
 from tests.paths import REPO
 
 __all__ = ["PATHS", "home", "refused"]
@@ -19,6 +21,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SEALTRAIL_PASSPHRASE_FILE", str(tmp_path / "p"))
     monkeypatch.setenv("SEALTRAIL_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("SEALTRAIL_CLOCK_OFFSET_S", raising=False)
+    monkeypatch.setattr(secrets, "_stretch", cheap_stretch)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.seal").write_bytes(b"")
     (tmp_path / "folder").mkdir()

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 """A fleet's owner at a computer: a home, a turned clock, and what kills him at a write."""
 
+import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
 
 from sealtrail import atomic
 from sealtrail.home import Home
-from sealtrail.keys import fleet, person, service
+from sealtrail.keys import fleet, person, secrets, service
 from sealtrail.keys.secrets import Vault
 from tests.vectors.chain import START_UTC_S
 
@@ -66,9 +68,22 @@ class Owner:
         }
 
 
+def cheap_stretch(passphrase: bytes, log_n: int, salt: bytes) -> bytes:
+    """In the place of scrypt, where a test is about something else: a tenth of a second less."""
+    return hashlib.sha256(passphrase + bytes((log_n,)) + salt).digest()
+
+
 @pytest.fixture
-def owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Owner:
-    """The owner of a new fleet."""
+def owner(owner_with_scrypt: Owner, monkeypatch: pytest.MonkeyPatch) -> Owner:
+    """The owner of a new fleet, whose passphrase is stretched cheaply: in this process only."""
+    monkeypatch.setattr(secrets, "_stretch", cheap_stretch)
+    shutil.rmtree(owner_with_scrypt.home.root)
+    return owner_with_scrypt.init()
+
+
+@pytest.fixture
+def owner_with_scrypt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Owner:
+    """The owner of a new fleet, for tests that start other processes."""
     (tmp_path / "p").write_text(PASSPHRASE + "\n")
     monkeypatch.setenv("SEALTRAIL_PASSPHRASE_FILE", str(tmp_path / "p"))
     monkeypatch.delenv("SEALTRAIL_BACKUP_PASSPHRASE_FILE", raising=False)

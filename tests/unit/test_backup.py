@@ -25,10 +25,10 @@ from sealtrail.model import Completeness
 from sealtrail.radio.visit import visitor_for
 from sealwire import access
 from tests.fakes.handovers import ANN, hand_over, tag_chain
-from tests.fakes.owner import PASSPHRASE, Killed, Owner, Writes, owner
+from tests.fakes.owner import PASSPHRASE, Killed, Owner, Writes, owner, owner_with_scrypt
 from tests.unit.repl_tag import DockTag
 
-__all__ = ["owner"]
+__all__ = ["owner", "owner_with_scrypt"]
 
 
 def provision(owner: Owner, tag: DockTag, serial: str = "ST-0001") -> WalletEntry:
@@ -261,14 +261,15 @@ def test_restore_killed_at_every_write_leaves_no_home_and_can_be_repeated(
     total = writes.count
     shutil.rmtree(tmp_path / "new")
     # kill -9 runs no cleaning up: what lies beside the place of the home stays.
-    monkeypatch.setattr("sealtrail.keys.backup.shutil.rmtree", keep_staged(shutil.rmtree))
+    remove = shutil.rmtree
+    monkeypatch.setattr("sealtrail.keys.backup.shutil.rmtree", keep_staged(remove))
     for place in range(total):
         writes.restart(place)
         with pytest.raises(Killed):
             restored(owner, tmp_path / "b")
         assert not (tmp_path / "new").exists()
-    monkeypatch.undo()
-    monkeypatch.setenv("SEALTRAIL_PASSPHRASE_FILE", str(tmp_path / "p"))
+    monkeypatch.setattr("sealtrail.keys.backup.shutil.rmtree", remove)
+    writes.restart()
     assert secrets_of(restored(owner, tmp_path / "b")) == secrets_of(owner)
     assert {path.name for path in tmp_path.iterdir()} == {"p", "b", "home", "new"}
 

@@ -13,10 +13,10 @@ from sealwire import protocol
 from tag import statestore
 from tests.fakes.access_parts import Person, TagParts, verify
 from tests.fakes.fake_link import FakeLink, ticket_for
-from tests.fakes.owner import Owner, owner
+from tests.fakes.owner import Owner, owner, owner_with_scrypt
 from tests.vectors.chain import TAG
 
-__all__ = ["owner"]
+__all__ = ["owner", "owner_with_scrypt"]
 
 
 class Enrolled:

@@ -17,11 +17,11 @@ from sealtrail.keys.tag_folder import TagFolder
 from sealtrail.radio.evidence_store import EvidenceStore
 from sealwire import labels
 from tests.fakes.handovers import tag_chain
-from tests.fakes.owner import Owner, owner
+from tests.fakes.owner import Owner, owner, owner_with_scrypt
 from tests.unit.repl_tag import DockTag
 from tests.vectors.chain import STRANGER, Chain, sha256
 
-__all__ = ["owner"]
+__all__ = ["owner", "owner_with_scrypt"]
 _END, _PURGE = 10, 11
 
 

@@ -22,10 +22,10 @@ from sealtrail.keys.public_key import own_key, read_public_key
 from sealtrail.keys.shelf import Shelf
 from sealtrail.model import CustodyStep
 from tests.fakes.handovers import ANN, LAB, hand_over, tag_chain
-from tests.fakes.owner import Killed, Owner, Writes, owner
+from tests.fakes.owner import Killed, Owner, Writes, owner, owner_with_scrypt
 from tests.vectors.chain import Chain, sha256
 
-__all__ = ["owner"]
+__all__ = ["owner", "owner_with_scrypt"]
 
 
 def seen(owner: Owner, evidence: bytes, by: Owner | None = None) -> CustodyStep:

@@ -17,10 +17,10 @@ from sealtrail.keys.shelf import Shelf
 from sealtrail.keys.tag_folder import TagFolder
 from sealtrail.radio.evidence_store import EvidenceStore
 from tests.fakes.handovers import tag_chain
-from tests.fakes.owner import Owner, owner
+from tests.fakes.owner import Owner, owner, owner_with_scrypt
 from tests.vectors.chain import Chain, sha256
 
-__all__ = ["owner"]
+__all__ = ["owner", "owner_with_scrypt"]
 
 
 @pytest.fixture

@@ -21,10 +21,10 @@ from sealtrail.evidence.statements import FLEET, SERVICE, judge_fleet
 from sealtrail.evidence.trust import TrustStore
 from sealtrail.keys import certificate, fleet, redo, rotation
 from sealtrail.keys.shelf import Shelf
-from tests.fakes.owner import Killed, Owner, Writes, owner
+from tests.fakes.owner import Killed, Owner, Writes, owner, owner_with_scrypt
 from tests.paths import REPO
 
-__all__ = ["owner"]
+__all__ = ["owner", "owner_with_scrypt"]
 TAG_KEY = bytes(range(32))
 
 
@@ -271,7 +271,8 @@ sys.exit(cli.main(["fleet", "rotate", "-q"]))
 
 
 @pytest.mark.parametrize("place", [0, 1, 3, 6, 99])
-def test_real_kill_leaves_the_old_fleet_or_the_new(owner: Owner, place: int) -> None:
+def test_real_kill_leaves_the_old_fleet_or_the_new(owner_with_scrypt: Owner, place: int) -> None:
+    owner = owner_with_scrypt
     owner.clock.now_s -= owner.clock.now_s % 86_400
     owner.with_service()
     environment = {
