@@ -146,6 +146,22 @@ def test_plain_rotation_keeps_the_old_keys_persons(owner: Owner) -> None:
     assert len(list((owner.home.root / "service").glob("*.key"))) == 1  # the old one is erased
 
 
+def test_newest_service_certificate_goes_along_for_its_floor(owner: Owner) -> None:
+    owner.with_service()
+    owner.register("Ann", ANN.public)
+    newest = service.rotate(owner.home, owner.vault, owner.clock)
+    assert newest.raw in person.named_in(owner.home, hand_over(tag_chain(owner)).records)
+
+
+def test_person_that_would_have_the_file_refused_is_left_out(owner: Owner) -> None:
+    owner.with_service()
+    owner.register("Ann", ANN.public)
+    (owner.home.statements / "service-0001.cbor").unlink()  # a back-up put together by hand
+    owner.with_service()
+    step = seen(owner, with_known(owner, hand_over(tag_chain(owner))))
+    assert not step.key_known
+
+
 def test_withdrawn_service_key_names_nobody_and_its_persons_are_registered_again(
     owner: Owner,
 ) -> None:
