@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Which tags may be written over, and which keep their log: asked, read, or refused."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -251,6 +252,34 @@ def test_last_record_that_is_not_the_tags_head_is_refused(home: Home) -> None:
     tag = Forked(MOVED)
     tag.hold(3)
     with pytest.raises(DeviceError, match="is not the one that the tag names as its head"):
+        vet(tag, home, is_reading=True)
+    assert dumps(home) == []
+
+
+def test_records_whose_numbers_jump_are_refused_though_they_hash_well(home: Home) -> None:
+    tag = TagOnMap(MOVED)
+    prev = CERTIFICATE
+    for seq in (0, 5, 2):
+        fields = {0: 0, 1: seq, 2: hashlib.sha256(prev).digest(), 3: [1, 5]}
+        payload = cbor2.dumps(fields, canonical=True)
+        content = [b"\xa1\x01\x27", {}, payload, bytes(64)]
+        tag.records.append(prev := cbor2.dumps(cbor2.CBORTag(18, content)))
+    with pytest.raises(DeviceError, match="record 5 stands where 1 should"):
+        vet(tag, home, is_reading=True)
+    assert dumps(home) == []
+
+
+def test_dump_that_ends_before_the_head_that_the_tag_names_is_refused(home: Home) -> None:
+    class Ahead(TagOnMap):
+        def _serve(self, op: int, args: dict) -> dict:
+            answer = super()._serve(op, args)
+            if op == 1:
+                answer[1][5] = 9
+            return answer
+
+    tag = Ahead(MOVED)
+    tag.hold(3)
+    with pytest.raises(DeviceError, match="it ends at record 2; the tag's last is 9"):
         vet(tag, home, is_reading=True)
     assert dumps(home) == []
 
