@@ -269,7 +269,12 @@ def test_records_whose_numbers_jump_are_refused_though_they_hash_well(home: Home
     assert dumps(home) == []
 
 
-def test_dump_that_ends_before_the_head_that_the_tag_names_is_refused(home: Home) -> None:
+@pytest.mark.parametrize(
+    ("count", "says"), [(3, "it ends at record 2; the tag's last is 9"), (0, "it is empty")]
+)
+def test_dump_that_ends_before_the_head_that_the_tag_names_is_refused(
+    count: int, says: str, home: Home
+) -> None:
     class Ahead(TagOnMap):
         def _serve(self, op: int, args: dict) -> dict:
             answer = super()._serve(op, args)
@@ -278,8 +283,8 @@ def test_dump_that_ends_before_the_head_that_the_tag_names_is_refused(home: Home
             return answer
 
     tag = Ahead(MOVED)
-    tag.hold(3)
-    with pytest.raises(DeviceError, match="it ends at record 2; the tag's last is 9"):
+    tag.hold(count)
+    with pytest.raises(DeviceError, match=says):
         vet(tag, home, is_reading=True)
     assert dumps(home) == []
 
