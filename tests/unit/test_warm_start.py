@@ -8,6 +8,7 @@ import pytest
 
 from tests.fakes.clockwork import FakeRTC
 from tests.fakes.nor import Nor
+from tests.micropython import run_upy
 from tests.power_loss.kit import fixed_entropy
 from tests.power_loss.ring_scenario import fingerprint
 
@@ -362,3 +363,38 @@ def test_no_part_of_the_memory_passes_for_another():
     rtc.content = rtc.content[:56] + rtc.content[36:56]
     assert rtcmemory.RingHint(rtc, rtcmemory.JOURNAL).load() == (1, 2, 3, 4)
     assert rtcmemory.RingHint(rtc, rtcmemory.RECORDS).load() is None
+
+
+_STORAGE = """
+from clockwork import FakeRTC
+from nor import Nor
+from tag.board import RTCMemory
+from tag.recordlog import recover_pair
+from tag.storage import Storage
+
+log, keys, rtc = Nor(64), Nor(16), RTCMemory(FakeRTC())
+
+def boot(rtc):
+    log.clear_counts()
+    storage = Storage(keys, log, rtc)
+    storage.open()
+    recover_pair(storage.journal, storage.records)
+    storage.records.head_hash
+    print(log.reads, end=" ")
+    return storage
+
+storage = boot(rtc)
+storage.journal.append_boot(1, 0)
+for number in range(300):
+    storage.journal.append_sample(number, [1])
+    if number % 64 == 63:
+        storage.records.append(bytes(213), storage.journal.next)
+        storage.journal.free(storage.journal.next)
+boot(rtc)
+boot(None)
+boot(rtc)
+"""
+
+
+def test_the_storage_starts_warm_on_micropython_with_the_memory_of_the_board():
+    assert run_upy(_STORAGE).split() == ["64", "4", "66", "4"]
