@@ -31,6 +31,7 @@ from sealtrail.commands import service as cli_service
 from sealtrail.commands import tag as cli_tag
 from sealtrail.commands import tickets as cli_tickets
 from sealtrail.commands import trip as cli_trip
+from sealtrail.commands import upload as cli_upload
 from sealtrail.commands import visit as cli_visit
 from sealtrail.commands.output import Session
 from sealtrail.errors import LinkError, SealtrailError, StorageError, UsageError, one_line
@@ -70,7 +71,7 @@ app = typer.Typer(
 )
 for _part in (
     *(cli_fleet, cli_service, cli_persons, cli_tickets, cli_revoke, cli_profiles),
-    *(cli_tag, cli_decommission, cli_visit, cli_trip, cli_evidence),
+    *(cli_tag, cli_decommission, cli_visit, cli_trip, cli_evidence, cli_upload),
 ):
     _part.add_to(app)
 
