@@ -76,6 +76,7 @@ class Machine(ABC):
     """A processor with memory. *is_strict* checks and *is_traced* notes every access."""
 
     architecture = ""
+    instructions_max = 200_000_000  # of one call: a loop that does not end must
 
     def __init__(self, *, is_strict: bool = False, is_traced: bool = False) -> None:
         self.is_strict = is_strict
@@ -182,7 +183,7 @@ class Machine(ABC):
         self._fault = f"{'write' if is_write else 'read'} of {size} bytes at {address:#x}: "
         if address % size:
             self._fault += "not aligned"
-        elif last < MEMORY_SIZE and self._rights[address]:
+        elif last < MEMORY_SIZE and self._rights[address] and self._rights[last]:
             self._fault += "read-only"
         else:
             self._fault += "outside every buffer"

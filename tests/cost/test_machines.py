@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.cost.machine import Machine, MachineFault
-from tests.cost.unicorn_rv32 import UnicornMachine
 from tests.cost.viper_module import MACHINES, load_source
 
 each_machine = pytest.mark.parametrize("kind", MACHINES, ids=lambda kind: kind.__name__)
@@ -179,12 +178,12 @@ def test_an_integer_that_needs_the_heap_is_counted(kind: type[Machine], tmp_path
     assert machine.tally.boxed_count == 1
 
 
-def test_a_loop_without_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("tests.cost.translator._INSTRUCTIONS_MAX", 100_000)
-    for kind in MACHINES:
-        if kind is not UnicornMachine:  # its limit is a time
-            with pytest.raises(MachineFault, match="does not end"):
-                load_source(kind(), tmp_path, LOOP).forever()
+@each_machine
+def test_a_loop_without_end_is_stopped(kind: type[Machine], tmp_path: Path):
+    machine = kind()
+    machine.instructions_max = 100_000
+    with pytest.raises(MachineFault, match="does not end"):
+        load_source(machine, tmp_path, LOOP).forever()
 
 
 @each_machine

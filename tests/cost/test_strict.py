@@ -87,6 +87,13 @@ def test_an_access_that_is_not_aligned_stops_the_code(kind: type[Machine], tmp_p
 
 
 @each_machine
+def test_a_word_that_reaches_over_the_end_stops_the_code(kind: type[Machine], tmp_path: Path):
+    module = load_source(kind(is_strict=True), tmp_path, WILD)
+    with pytest.raises(MachineFault, match="outside"):
+        module.word(bytearray(6), 4)
+
+
+@each_machine
 def test_constants_are_not_aligned_and_not_written(kind: type[Machine], tmp_path: Path):
     module = load_source(kind(is_strict=True), tmp_path, WILD)
     assert module.read(b"\5\6", 1) == 6

@@ -15,7 +15,8 @@ from types import FrameType
 from typing import Any
 
 from tests.cost.machine import CallTrace, Entry
-from tests.cost.signing import PACKAGE, Tag
+from tests.cost.signing import Tag
+from tests.cost.size import PACKAGE
 
 
 @dataclass(frozen=True)

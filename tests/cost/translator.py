@@ -15,7 +15,6 @@ from typing import Any
 from tests.cost.machine import CODE, MEMORY_SIZE, STOP, TRAPS, Entry, Machine, MachineFault
 
 REGISTER_COUNT = 33
-_INSTRUCTIONS_MAX = 200_000_000  # of one call: a loop that does not end must
 _INDEX_NAMES = {1: "octets", 2: "halves", 4: "words"}
 _REGISTER = re.compile(r"a\[(\d+)\]")
 _CHANGED_REGISTER = re.compile(r"(?:^ ?|;)a\[(\d+)\](?:-=|=(?!=))", re.MULTILINE)
@@ -119,7 +118,7 @@ class TranslatingMachine(Machine):
                 self._blocks.append(pc)
             total += count
             pc = block(registers)
-            if total > _INSTRUCTIONS_MAX:
+            if total > self.instructions_max:
                 self._fault = "does not end"
         self.tally.instruction_count += total
 

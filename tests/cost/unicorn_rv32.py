@@ -45,6 +45,7 @@ class UnicornMachine(Machine):
         # Page 0 stays unmapped: a null pointer stops the code.
         self._uc.mem_map(RUNTIME_TABLE, MEMORY_SIZE - RUNTIME_TABLE)
         self._uc.mem_write(TRAPS, _RETURN * (RUNTIME_COUNT + 1))
+        self._end_count = 0  # at which a running call is stopped
         self._counts: dict[tuple[int, int], int] = {}
         self._uc.hook_add(UC_HOOK_BLOCK, self._on_block)
         self._uc.hook_add(UC_HOOK_CODE, self._on_trap, None, TRAPS, STOP - 1)
@@ -57,6 +58,7 @@ class UnicornMachine(Machine):
         names += (reg.UC_RISCV_REG_A3, reg.UC_RISCV_REG_RA, reg.UC_RISCV_REG_SP)
         for name, value in zip(names, values, strict=True):
             self._uc.reg_write(name, value)
+        self._end_count = self.tally.instruction_count + self.instructions_max
         try:
             self._uc.emu_start(entry.code_address, STOP)
         except UcError as error:
@@ -77,6 +79,9 @@ class UnicornMachine(Machine):
             count = _instruction_count(bytes(uc.mem_read(address, size)))
             self._counts[address, size] = count
         self.tally.instruction_count += count
+        if self.tally.instruction_count > self._end_count:
+            self._fault = "does not end"
+            uc.emu_stop()
         if self.is_traced:
             self._blocks.append(address)
 
