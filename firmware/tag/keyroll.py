@@ -107,6 +107,11 @@ class KeyRoll:
         """Whether there is no key: records are of kind 6, nothing can be attested."""
         return self._sealer.signer.public_key is None
 
+    @property
+    def epoch_seq(self) -> int:
+        """Seq of the newest key-epoch record; -1 while the certified key is in force."""
+        return self._epoch.seq
+
     # ---- when
 
     def resume(self, trip) -> None:

@@ -19,6 +19,7 @@ from .clock import SRC_TICKET
 from .entropy import EntropyError
 from .fleetkey import FleetKey
 from .handover import Handover
+from .keylist import list_keys
 from .logspace import FILLING_PERMILLE
 from .ringlog import RingFull
 
@@ -70,6 +71,7 @@ class AccessSession:
             protocol.ROLL: self._roll,
             protocol.FLEET_NEXT: self._fleet_next,
             protocol.BYE: self._bye,
+            protocol.KEYS: self._keys,
         }
 
     def receive(self, message: bytes):
@@ -317,6 +319,12 @@ class AccessSession:
         if self._key_roll.is_lost:
             return BAD_STATE, b""  # an attestation without a key would prove nothing
         return OK, self._recorder.attest(bytes(args))
+
+    def _keys(self, args):
+        if len(args) != 4:
+            return BAD_FORM, b""
+        from_seq = int.from_bytes(args, "big")
+        return OK, list_keys(self._recorder.records, self._key_roll.epoch_seq, from_seq)
 
     def _offer(self, args):
         return self._handover.take(protocol.OFFER, args, self._ticket.tno, self._ticket.holder)

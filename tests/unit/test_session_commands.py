@@ -245,7 +245,6 @@ LATER = [
     protocol.SERVICE_CERT,
     protocol.CONFIG,
     protocol.ORDER,
-    protocol.KEYS,
     protocol.ALARM_ACK,
 ]
 

@@ -80,6 +80,10 @@ class FakeRecordLog:
             raise IndexError(seq)
         return self.all[seq]
 
+    def records(self, from_seq=0):
+        for seq in range(max(from_seq, self.first_seq), len(self.all)):
+            yield seq, self.all[seq]
+
 
 class FakeRecorder:
     """Events go into a list; sealing makes one record of the right shape."""
@@ -161,6 +165,7 @@ class FakeKeyRoll:
         self.is_lost = False
         self.is_able = True
         self.count = 0
+        self.epoch_seq = -1
 
     def roll(self):
         self.count += 1

@@ -89,13 +89,16 @@ def wallet_of(session: Session) -> "Wallet":
 
 
 def run_visit(
-    entry: "WalletEntry", wait_s: float, does: "Callable[[Visitor], Awaitable[_T]]"
+    session: Session,
+    entry: "WalletEntry",
+    wait_s: float,
+    does: "Callable[[Visitor], Awaitable[_T]]",
 ) -> _T:
     """Opens a session with the ticket's tag, does one thing, says goodbye."""
     from sealtrail.radio.visit import open_visit
 
     async def run() -> _T:
-        async with open_visit(entry, wait_s) as visitor:
+        async with open_visit(entry, wait_s, session.home) as visitor:
             return await does(visitor)
 
     with radio_named():

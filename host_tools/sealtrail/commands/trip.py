@@ -83,7 +83,7 @@ def trip_start(
     async def start(visitor: "Visitor") -> None:
         await visitor.trip_start(trip, commitment, rules.cbor)
 
-    run_visit(entry, wait, start)
+    run_visit(session, entry, wait, start)
     session.say(f"{entry.serial}: trip {trip} started with profile {rules.name}")
     session.answer(
         {
@@ -117,7 +117,7 @@ def trip_end(
         await visitor.trip_end()
         return number
 
-    number = run_visit(entry, wait, end)
+    number = run_visit(session, entry, wait, end)
     session.say(f"{entry.serial}: trip {number} ended")
     session.answer({"serial": entry.serial, "trip": number})
 
@@ -145,7 +145,7 @@ def handover_offer(
     entry = wallet_of(session).choose(ticket, tag)
     key = _receiver(receiver)
     note = _note(session, place, seal, condition)
-    signed = run_visit(entry, wait, lambda visitor: visitor.offer(note, key))
+    signed = run_visit(session, entry, wait, lambda visitor: visitor.offer(note, key))
     session.say(f"{entry.serial}: offered at {place}; it waits for whoever takes over")
     session.answer({"serial": entry.serial, "place": place, "signed": signed})
 
@@ -172,7 +172,7 @@ def handover_accept(
     session = session_of(context)
     entry = wallet_of(session).choose(ticket, tag)
     note = _note(session, place, seal, condition)
-    signed = run_visit(entry, wait, lambda visitor: visitor.accept(note))
+    signed = run_visit(session, entry, wait, lambda visitor: visitor.accept(note))
     session.say(f"{entry.serial}: accepted at {place}")
     session.answer({"serial": entry.serial, "place": place, "signed": signed})
 

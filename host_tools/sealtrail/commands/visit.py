@@ -101,7 +101,7 @@ def status(
     async def ask(visitor: "Visitor") -> Any:
         return visitor.ready
 
-    ready = run_visit(entry, wait, ask)
+    ready = run_visit(session, entry, wait, ask)
     session.say(f"{entry.serial}: {f'trip {ready.trip} is open' if ready.trip else 'no trip'}")
     session.say(f"  last record   {ready.head_seq if ready.head_seq >= 0 else 'none yet'}")
     session.say(f"  clock         {'well known' if ready.is_sure else 'not sure'}")
@@ -170,6 +170,7 @@ def sync(
     from sealtrail.evidence.trust import TrustStore
     from sealtrail.radio.carry import tell_rotations
     from sealtrail.radio.evidence_store import EvidenceStore
+    from sealtrail.radio.key_memory import HomeKeyMemory
     from sealtrail.radio.sync import sync_tag
     from sealtrail.radio.visit import visitor_for
 
@@ -197,6 +198,7 @@ def sync(
 
             outcome = asyncio.run(_closing(visitor, visiting()))
         trust.note_answer(entry.tid, nonce, session.clock.now_ms())
+        HomeKeyMemory(session.home, entry.tid).learn(entry.certificate, store.records())
         revoked = add_known_statements(session.home, store, entry.tid)
         size = store.export(target)
         gap_seq = store.first_missing()

@@ -10,7 +10,9 @@ from bleak import BleakScanner
 from bleak.exc import BleakError
 
 from sealtrail.errors import LinkError, one_line
+from sealtrail.home import Home
 from sealtrail.keys.wallet import WalletEntry
+from sealtrail.radio.key_memory import HomeKeyMemory, KeyMemory
 from sealtrail.radio.link import AdvertFilter, BleakLink
 from sealtrail.radio.visitor import Visitor, VisitorTicket
 from sealwire import protocol
@@ -34,13 +36,15 @@ class SeenTag:
 
 
 @contextlib.asynccontextmanager
-async def open_visit(entry: WalletEntry, scan_s: float) -> AsyncIterator[Visitor]:
+async def open_visit(entry: WalletEntry, scan_s: float, home: Home) -> AsyncIterator[Visitor]:
     """Finds the ticket's tag and opens a session; says goodbye at the end.
+
+    What it learns of the tag's keys is kept in *home*.
 
     Raises LinkError when the tag is not found within *scan_s*, AccessRefused when it
     refuses the ticket.
     """
-    visitor = visitor_for(entry, scan_s)
+    visitor = visitor_for(entry, scan_s, HomeKeyMemory(home, entry.tid))
     try:
         await visitor.connect()
         yield visitor
@@ -48,7 +52,7 @@ async def open_visit(entry: WalletEntry, scan_s: float) -> AsyncIterator[Visitor
         await visitor.close()
 
 
-def visitor_for(entry: WalletEntry, scan_s: float) -> Visitor:
+def visitor_for(entry: WalletEntry, scan_s: float, key_memory: KeyMemory | None = None) -> Visitor:
     """A visitor that is not connected yet."""
     ticket = VisitorTicket(
         tid=entry.tid,
@@ -58,7 +62,8 @@ def visitor_for(entry: WalletEntry, scan_s: float) -> Visitor:
         visit_keys=(entry.visit_key,),
         holder_key=entry.holder_key,
     )
-    return Visitor(ticket, BleakLink(AdvertFilter(ticket.visit_keys), scan_s))
+    link = BleakLink(AdvertFilter(ticket.visit_keys), scan_s)
+    return Visitor(ticket, link, key_memory=key_memory)
 
 
 async def scan(entries: Sequence[WalletEntry], scan_s: float) -> list[SeenTag]:

@@ -6,14 +6,16 @@ shipment is decided by `verify`, from the evidence alone. docs/access-protocol.m
 docs/sync-protocol.md.
 """
 
+import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from sealtrail.errors import EvidenceRefused, LinkError, SealtrailError, UsageError
-from sealtrail.evidence.certificate import key_in
-from sealtrail.evidence.cose import open_envelope
-from sealtrail.evidence.refusal import Refusal
 from sealtrail.radio.evidence_store import EvidenceStore
+from sealtrail.radio.key_check import check_attestation
+from sealtrail.radio.key_memory import KeyMemory
+from sealtrail.radio.link import Link
 from sealtrail.radio.refusals import refusal_of
 from sealtrail.radio.visitor_session import Head, VisitorSession, VisitorTicket
 from sealwire import access, cbor, frames, labels, protocol, record, statement
@@ -66,6 +68,19 @@ class Visitor(VisitorSession):
 
     refetch_count = 0  # stretches of the stream that were asked for again
     gone_count = 0  # records that neither the tag nor the store holds any more
+
+    def __init__(
+        self,
+        ticket: VisitorTicket,
+        link: Link,
+        *,
+        random: Callable[[int], bytes] = os.urandom,
+        monotonic_s: Callable[[], float] = time.monotonic,
+        key_memory: KeyMemory | None = None,
+    ) -> None:
+        super().__init__(ticket, link, random=random, monotonic_s=monotonic_s)
+        # Without a home's: what is learned of the tag's keys ends with the program.
+        self._key_memory = key_memory or KeyMemory()
 
     # ---- sync
 
@@ -180,18 +195,14 @@ class Visitor(VisitorSession):
         self.head = Head(fields[2], fields[3])
         return Attestation(signed, self.head, fields[7])
 
-    def _judge_signature(self, signed: bytes) -> None:
-        """H5: a head that goes into a custody statement is one the tag's key signed.
+    async def _judge_signature(self, attestation: Attestation) -> None:
+        """H5: a head that goes into a custody statement is one the tag's key signed."""
+        chain = self._key_memory.load(self.ticket.certificate)
+        await check_attestation(chain, attestation.signed, attestation.head.seq, self._ask_keys)
+        self._key_memory.save(chain)
 
-        The ticket's certificate names the key. KNOWN LIMIT: keys are not rolled in this
-        version; with rolls the visitor asks KEYS first.
-        """
-        try:
-            holds = key_in(self.ticket.certificate).holds(open_envelope(signed))
-        except Refusal as problem:
-            raise EvidenceRefused(f"attestation: {problem.reason}") from problem
-        if not holds:
-            raise EvidenceRefused("the attestation is not signed by this tag's key")
+    async def _ask_keys(self, from_seq: int) -> bytes:
+        return await self.command(protocol.KEYS, from_seq.to_bytes(4, "big"))
 
     # ---- trips and custody
 
@@ -244,7 +255,7 @@ class Visitor(VisitorSession):
     ) -> bytes:
         # H5: the head comes from an attestation made now, not from what was read earlier.
         attestation = await self.attest(self._random(protocol.NONCE_SIZE))
-        self._judge_signature(attestation.signed)
+        await self._judge_signature(attestation)
         head = attestation.head
         key = self.ticket.holder_key
         try:
