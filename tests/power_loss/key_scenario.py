@@ -281,10 +281,9 @@ class KeyTripScenario:
 
     def _wrong_evidence(self, tag):
         records = [raw for _, raw in tag.recorder.records.records(0)]
-        try:
-            judge(self.certificate + b"".join(records), self.fleet)
-        except VerifyError as e:
-            return f"evidence refused: {e}"
+        wrong = self._wrong_records(records)
+        if wrong:
+            return wrong
         rolls = [one for one in map(parse_record, records) if one.next_key]
         first = certified_key(self.certificate)
         keys = [first] + [one.next_key for one in rolls]
@@ -293,6 +292,13 @@ class KeyTripScenario:
         before = [first] + [one.next_key for one in rolls if one.boot < tag.recorder.boot]
         if any(Signer(seed).public_key in before[:-1] for seed in self.found):
             return "the seed of an earlier epoch came back"
+        return None
+
+    def _wrong_records(self, records):
+        try:
+            judge(self.certificate + b"".join(records), self.fleet)
+        except VerifyError as e:
+            return f"evidence refused: {e}"
         return None
 
     def _wrong_keys(self, tag):
