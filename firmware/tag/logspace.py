@@ -22,7 +22,7 @@ FILLING_PERMILLE = const(800)
 _CALM_PERMILLE = const(750)  # falling below it makes the next crossing worth an event
 TIGHT_PERMILLE = const(950)
 # Unsealed entries that a full record log still lets into the journal: 508 slots, whose
-# records fit its reserve of 508 slots with room for custody (docs/power-loss.md, "Full").
+# records fit its reserve of 508 slots with room for custody (docs/full-log.md, section 3).
 BACKLOG_SECTORS_MAX = const(2)
 # What a tag that refuses readings still keeps of lid and alarms, unsealed.
 VITAL_SECTORS_MAX = const(1)

@@ -8,7 +8,7 @@ it reaches, so nothing is sealed twice (docs/power-loss.md). What an earlier boo
 what the record log did not take, is behind the journal and is read from flash.
 
 Ordinary records leave the record log's reserve alone; custody may draw on it, with all that
-is before it, so that the chain stays one chain (docs/record-format.md, "Full").
+is before it, so that the chain stays one chain (docs/full-log.md).
 """
 
 import hashlib
