@@ -35,6 +35,17 @@ def test_enrolment_needs_host_and_healthy_source():
         pass
     assert bench.board.is_entropy_on
     assert bench.dock().serve(d.IDENTIFY, {})[8] == 0
+    # The key that was there is not given up for one that cannot be made.
+    bench.random_source = os.urandom
+    dock = bench.dock()
+    dock.serve(d.ENROL, {1: os.urandom(32), 2: SERIAL})
+    active = dock._storage.key_slots.active()
+    dock._entropy._source = bytes
+    try:
+        dock.serve(d.ENROL, {1: os.urandom(32), 2: SERIAL})
+        raise AssertionError("a key without randomness")
+    except EntropyError:
+        assert dock._storage.key_slots.active() == active
 
 
 def test_a_source_that_was_off_before_the_radio_is_tested_anew():
