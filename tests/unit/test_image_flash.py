@@ -321,6 +321,11 @@ def test_damaged_or_shorter_dump_does_not_count(home: Home) -> None:
     for bad in (whole[:-1], whole[:-70], b"", b"\xff" * 300, whole[:20] + b"x" + whole[21:]):
         vetted.dump.write_bytes(bad)
         one_line_refusal(lambda: vet(tag, home))
+    # Whole and chained, but its last record is not the tag's: a fork.
+    fork = bytearray(tag.records[-1])
+    fork[-1] ^= 1
+    vetted.dump.write_bytes(CERTIFICATE + b"".join(tag.records[:-1]) + bytes(fork))
+    one_line_refusal(lambda: vet(tag, home))
     vetted.dump.write_bytes(whole)
     assert vet(tag, home) == vetted
     tag.hold(5)
@@ -335,8 +340,12 @@ def test_complete_sync_by_radio_counts_as_read(home: Home) -> None:
     with EvidenceStore(path, tag.certificate) as store:
         store.append(tag.records[:5])
     one_line_refusal(lambda: vet(tag, home))
+    path.unlink()
     with EvidenceStore(path, tag.certificate) as store:
-        store.append(tag.records[5:])
+        store.append(tag.records[2:])  # a courier's: it begins with the trip
+    one_line_refusal(lambda: vet(tag, home))
+    with EvidenceStore(path, tag.certificate) as store:
+        store.append(tag.records[:2])
     assert vet(tag, home) == Vetted(True, path)
     # Another chain of the same length is not it.
     tag.records[-1] = chained(tag.certificate, 1, [*tag.records[:4], os.urandom(90)])[-1]
