@@ -11,6 +11,7 @@ from micropython import const
 from sealwire import cbor, labels
 
 from . import statestore
+from .ringlog import RingFull
 
 _STARTING = const(0)
 _OPEN = const(1)
@@ -51,10 +52,15 @@ class Trip:
         self._since_seq = fields[_SINCE_SEQ]
         stage = fields[_STAGE]
         self.is_open = stage in (_STARTING, _OPEN, _ENDING)
-        if stage == _STARTING:
-            self._finish_start()
-        elif stage == _ENDING:
-            self._finish_end()
+        try:
+            if stage == _STARTING:
+                self._finish_start()
+            elif stage == _ENDING:
+                self._finish_end()
+        except RingFull:
+            # Not even the reserve has room: the trip goes on, the log with it, and the next
+            # boot or visitor tries again.
+            pass
 
     @property
     def profile(self):

@@ -3,16 +3,18 @@
 
 import pytest
 
-from sealwire import cbor, labels
+from sealwire import cbor, labels, profile
 from sealwire.record import parse_record
 from tag import logspace
 from tag.ringlog import RingFull
+from tag.trip import Trip
 from tests.fakes.tagparts import TagParts
 
 LOG_SECTORS = 28  # journal 16, record log 12, of which 2 are reserve
 # An offer or acceptance makes a record of 404 B.
 CUSTODY = cbor.encode([1, b"holder00", bytes(238)])
 MINUTE_MS = 60_000
+RULES = profile.encode(profile.build("t", 60, [(1, 0, 0, -15000, 0, 0)], 0, 0, 0))
 
 
 def begin(parts: TagParts) -> None:
@@ -212,6 +214,49 @@ def test_custody_that_no_reserve_can_take_is_never_confirmed_and_stands_nowhere(
     assert sample(parts)
     parts.recorder.seal_open_block()
     assert len(events_of(parts, labels.EVENT_OFFER)) == taken
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_custody_that_was_refused_never_comes_back_and_takes_no_reading_with_it(parts, is_broken):
+    """The block it had joined is read from the journal again, without it."""
+    for value in range(66):
+        assert sample(parts, [value])
+
+    def refuse(record, journal_next, is_urgent=False):
+        raise OSError(5) if is_broken else RingFull
+
+    records = parts.recorder.records
+    real, records.append = records.append, refuse
+    with pytest.raises(RingFull):
+        parts.recorder.custody_event(labels.EVENT_OFFER, CUSTODY)
+    records.append = real
+    parts.recorder.records.acknowledge(parts.recorder.records.head_seq)
+    assert parts.recorder.seal_open_block()
+    assert events_of(parts, labels.EVENT_OFFER) == []
+    assert reading_count(parts) == 66 and parts.recorder.unsealed_count == 0
+
+
+def test_a_trip_whose_end_finds_no_room_is_still_open_after_a_boot_and_ends_once_freed(parts):
+    def trip_of(tag: TagParts) -> Trip:
+        trip = Trip(tag.storage.state, tag.recorder)
+        trip.resume()
+        return trip
+
+    trip = trip_of(parts)
+    trip.start(cbor.encode({1: 7, 2: bytes(32), 3: RULES}))
+    fill_to_refusal(parts)
+    with pytest.raises(RingFull):
+        for _ in range(100):
+            parts.recorder.custody_event(labels.EVENT_OFFER, cbor.encode([1, b"holder00", b"s"]))
+    with pytest.raises(RingFull):
+        trip.end()
+    for _ in range(2):
+        parts.reboot()
+        begin(parts)
+        assert trip_of(parts).is_open
+    parts.recorder.records.acknowledge(parts.recorder.records.head_seq)
+    assert not trip_of(parts).is_open
+    assert events_of(parts, labels.EVENT_TRIP_END) == [[7]]
 
 
 def test_filling_is_told_once_each_time_it_passes_80_percent(parts):

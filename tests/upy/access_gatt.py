@@ -150,6 +150,14 @@ async def case_device_information(bench):
     assert air.characteristics[0x2A19].value == bytes((87,))
     status = air.characteristics[protocol.STATUS_UUID].value
     assert status == bytes((protocol.VERSION, gatt.STATE_DEPOT, 87, 2))
+    live, condition = bench.service._condition.live(), bench.service._condition
+    for is_private, fill in ((False, gatt.FILL_REFUSING), (True, 2)):
+        # On a trip nobody who passes by learns that the log is full.
+        condition.is_refusing = True
+        bench.service._show(live, is_private)
+        assert air.characteristics[protocol.STATUS_UUID].value[3] == fill
+    condition.is_refusing = False
+    bench.service._show(live, False)
     assert air.settings["mtu"] == 247
 
 
