@@ -28,11 +28,16 @@ def once(ends_again, stride):
 
 
 def test_every_cut_leaves_a_tag_that_runs_or_one_without_a_secret():
-    assert_clean("decommissioning", once(True, 1), 800)
+    assert_clean("decommissioning", once(True, 3), 250)
+
+
+@pytest.mark.long
+def test_every_single_cut_leaves_a_tag_that_runs_or_one_without_a_secret():
+    assert_clean("decommissioning, all", once(True, 1), 800)
 
 
 def test_an_order_that_was_cut_and_is_not_repeated_never_comes_late():
-    assert_clean("decommissioning, not repeated", once(False, 4), 250)
+    assert_clean("decommissioning, not repeated", once(False, 6), 150)
 
 
 @pytest.mark.long
@@ -42,12 +47,12 @@ def test_no_order_that_was_cut_and_is_not_repeated_ever_comes_late():
 
 def twice(stride):
     tally = Tally()
-    sweep.sweep_twice(EndScenario(), tally, lambda n: n % stride == 0, FIRST, SECOND)
+    sweep.sweep_twice(EndScenario(), tally, lambda n: n % stride == stride // 2, FIRST, SECOND)
     return tally
 
 
 def test_a_second_cut_while_the_first_is_mended_leaves_the_same():
-    assert_clean("decommissioning, twice", twice(70), 200)
+    assert_clean("decommissioning, twice", twice(90), 100)
 
 
 @pytest.mark.long
