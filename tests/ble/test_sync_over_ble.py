@@ -8,7 +8,9 @@ import pytest
 
 from boards.virtual.radio.runner import RadioProcess
 from sealtrail.errors import AccessRefused, LinkError
+from sealtrail.home import Home
 from sealtrail.radio.evidence_store import EvidenceStore
+from sealtrail.radio.key_memory import HomeKeyMemory
 from sealtrail.radio.link import AdvertFilter, BleakLink
 from sealtrail.radio.sync import SyncOutcome, sync_tag
 from sealtrail.radio.visitor import DockNote, SyncProgress, Visitor, VisitorTicket
@@ -128,6 +130,24 @@ async def test_commands_are_answered_while_the_stream_runs(
         assert list(store.records()) == expected_chain()
         await visitor.close()
     assert answered == 10
+
+
+async def test_a_key_that_rolled_is_followed_by_radio_and_remembered(
+    radio_bus: RadioProcess, start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ST_ROLLS", "5")
+    start(radio_bus, 70)
+    ticket = ticket_for(Person())
+    memory = HomeKeyMemory(Home(tmp_path), ticket.tid)
+    for asks in (True, False):
+        link = BleakLink(AdvertFilter(ticket.visit_keys), scan_timeout_s=8)
+        visitor = Visitor(ticket, link, key_memory=memory)
+        await visitor.connect()
+        if not asks:
+            monkeypatch.setattr(visitor, "_ask_keys", None)
+        await visitor.offer(DockNote("Dock 4", NOW_S, 60))
+        await visitor.close()
+    assert memory.load(CERTIFICATE).newest_seq == 78
 
 
 async def test_a_long_statement_travels_both_ways(radio_bus: RadioProcess, start) -> None:

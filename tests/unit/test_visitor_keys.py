@@ -10,7 +10,7 @@ from sealtrail.errors import EvidenceRefused, Incomplete, StorageError
 from sealtrail.evidence.cose import open_envelope
 from sealtrail.evidence.payload import read_payload
 from sealtrail.home import Home
-from sealtrail.radio.key_memory import HomeKeyMemory, KeyMemory
+from sealtrail.radio.key_memory import HomeKeyMemory
 from sealtrail.radio.visitor import DockNote, Visitor
 from sealwire import labels, protocol, statement
 from tests.fakes.access_parts import NOW_S, Person

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A tag on the virtual radio: the firmware's GATT service and sessions over records in memory.
 
-Environment: ST_RECORDS (how many records), ST_SIZE (bytes of one). The chain is the same
+Environment: ST_RECORDS (how many records), ST_SIZE (bytes of one), ST_ROLLS (how often the
+key rolls, each time behind one more record). The chain is the same
 in every life, so a test can take the power away in mid-sync and compare at the end.
 """
 
@@ -18,6 +19,7 @@ sys.path.append(_REPO + "/firmware")
 from access_sync_pipe import make_record
 from access_tag_parts import CERTIFICATE, FakeRecorder, TagParts
 
+from sealwire import labels, record
 from sealwire.access import sha256
 from tag.adverts import AdvertIds, Live
 from tag.ed25519.sign import SigningKey
@@ -51,14 +53,42 @@ def make_parts():
         records[seq] = make_record(seq, previous, size)
         previous = sha256(records[seq])
         gc.collect()  # else garbage and records alternate, and 2 MB are full of small holes
+    # The certificate's key (tests/vectors/chain.py): visitors look at attestations.
+    parts.recorder.sign = epoch_key(0).sign
+    for number in range(int(os.getenv("ST_ROLLS") or 0)):
+        roll(parts, epoch_key(number), epoch_key(number + 1))
     return parts
+
+
+def epoch_key(number):
+    return SigningKey(sha256(b"sealtrail test key tag epoch %d" % number))
+
+
+def roll(parts, key, following):
+    """One key-epoch record, and an ordinary one behind it."""
+    records = parts.records.all
+    seq = len(records)
+    payload = record.BlockBuilder().payload(
+        labels.KIND_KEY_EPOCH,
+        seq,
+        sha256(records[-1]),
+        1,
+        60_000,
+        None,
+        next_key=following.public_key,
+    )
+    signed = key.sign(
+        record.sig_structure_parts(record.protected_header(labels.ALG_EDDSA), payload)
+    )
+    records.append(record.envelope(payload, signed))
+    records.append(make_record(seq + 1, sha256(records[-1]), 200))
+    parts.key_roll.epoch_seq = seq
+    parts.recorder.sign = following.sign
 
 
 def main():
     parts = make_parts()
     parts.uptime = Uptime(time.ticks_ms, time.ticks_diff)
-    # The certificate's key (tests/vectors/chain.py): visitors look at attestations.
-    parts.recorder.sign = SigningKey(sha256(b"sealtrail test key tag epoch 0")).sign
     service = GattService(
         parts.session,
         AdvertIds(parts.admission, parts.entropy.random, parts.uptime),
