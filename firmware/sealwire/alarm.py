@@ -108,12 +108,15 @@ class AlarmEngine:
         return self._events
 
     def end_trip(self, up_ms: int) -> list:
-        """Closes every alarm with reason 2. Call it once, at the end of the trip."""
+        """Closes every alarm with reason 2, at the end of the trip. A second call finds none."""
         self._events = []
         for state in self._states:
             if state.is_total:
-                self._close_part(state, up_ms)
-                self._check_budget(state)
+                if state.began_ms != _NEVER:
+                    # Only what is counted now can be news: a budget that was spent before, and
+                    # whose alarm an earlier call has closed, must not alarm again.
+                    self._close_part(state, up_ms)
+                    self._check_budget(state)
                 if state.is_alarm:
                     self._end(state, state.spent_ms, labels.END_TRIP_ENDED)
             elif state.is_alarm:

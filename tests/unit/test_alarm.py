@@ -53,6 +53,27 @@ def test_nothing_happens_twice_at_the_end_of_a_trip():
     assert not engine.is_alarm
 
 
+@pytest.mark.parametrize("is_out", [True, False], ids=["out", "back"])
+def test_a_spent_budget_is_closed_once_at_the_end_of_a_trip(is_out):
+    """The tag ends a trip's alarms, then puts the next profile in force, which ends them too."""
+    engine = _engine((3, 0, labels.RULE_ABOVE_TOTAL, 800, 60, 0))
+    engine.sample(0, [900])
+    assert [code for code, _ in engine.sample(MINUTE_MS, [900])] == [labels.EVENT_ALARM_START]
+    if not is_out:
+        engine.sample(2 * MINUTE_MS, [700])
+    ended = [code for code, _ in engine.end_trip(3 * MINUTE_MS)]
+    assert ended == [labels.EVENT_ALARM_END]
+    assert engine.end_trip(3 * MINUTE_MS) == []
+    assert not engine.is_alarm
+
+
+def test_a_budget_that_runs_out_at_the_very_end_is_an_alarm_and_its_end():
+    engine = _engine((3, 0, labels.RULE_ABOVE_TOTAL, 800, 60, 0))
+    engine.sample(0, [900])
+    ended = [code for code, _ in engine.end_trip(MINUTE_MS)]
+    assert ended == [labels.EVENT_ALARM_START, labels.EVENT_ALARM_END]
+
+
 def test_lists_of_events_are_not_shared_between_samples():
     engine = _engine((1, 0, labels.RULE_ABOVE, 800, 0, 0))
     first = engine.sample(0, [900])
