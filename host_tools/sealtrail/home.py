@@ -17,6 +17,7 @@
                                fleet_told (rotations the tag has taken)
     tickets/NAME.ticket        tickets and keys of people         sealed
     trust/                     nonces asked, last heads           (trust.py)
+                               and tags' keys                     (key_memory.py)
     evidence/                  records as received                (evidence_store.py)
     outbox.sqlite              what still has to be uploaded      (outbox.py)
     logs/                      details of what went wrong; no secrets

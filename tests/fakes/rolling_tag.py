@@ -11,7 +11,14 @@ def epoch_key(number: int) -> Key:
     return TAG if number == 0 else Ed25519Key(f"tag epoch {number}")
 
 
-def key_record(seq: int, prev: bytes, signer: Key, following: Key, **changes: object) -> bytes:
+def key_record(
+    seq: int,
+    prev: bytes,
+    signer: Key,
+    following: Key,
+    protected: bytes | None = None,
+    **changes: object,
+) -> bytes:
     """A record of kind 3, signed by *signer*. *changes*: payload keys as k8=..., None drops."""
     fields: dict[int, object] = {
         labels.KIND: labels.KIND_KEY_EPOCH,
@@ -23,7 +30,7 @@ def key_record(seq: int, prev: bytes, signer: Key, following: Key, **changes: ob
     for name, value in changes.items():
         fields[int(name[1:])] = value
     payload = cbor.encode({key: fields[key] for key in sorted(fields) if fields[key] is not None})
-    return cose_sign1(signer, payload)
+    return cose_sign1(signer, payload, protected)
 
 
 class RollingTag(TagParts):

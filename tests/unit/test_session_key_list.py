@@ -171,3 +171,19 @@ def test_a_nearly_full_log_and_a_lost_key_still_answer(tag):
     tag.recorder.is_tight = True
     tag.key_roll.is_lost = True
     assert all_keys(visitor_of(tag)) == [made]
+
+
+def test_behind_the_newest_key_record_nothing_is_read(tag):
+    made = tag.roll()
+    tag.log(30)
+    read = []
+    genuine = tag.records.records
+
+    def counting(from_seq=0):
+        for seq, one in genuine(from_seq):
+            read.append(seq)
+            yield seq, one
+
+    tag.records.records = counting
+    assert asked(visitor_of(tag)) == (0, END, [made])
+    assert max(read) <= tag.key_roll.epoch_seq + 1

@@ -187,7 +187,11 @@ async def test_a_tag_set_back_behind_a_key_it_has_shown_is_named(tag, memory):
 WRONG = [
     ("not signed by the key before", lambda n: last(0, key_record(n, bytes(32), STRANGER, TAG_2))),
     ("earlier key", lambda n: last(0, key_record(n, bytes(32), TAG, TAG))),
-    ("does not fit", lambda n: last(0, key_record(n, bytes(32), TAG, TAG_ES256))),
+    ("the key does not fit", lambda n: last(0, key_record(n, bytes(32), TAG, TAG_ES256))),
+    (
+        "algorithm does not",
+        lambda n: last(0, key_record(n, bytes(32), TAG, TAG_2, b"\xa1\x01\x26")),
+    ),
     ("no key record", lambda n: last(0, key_record(n, bytes(32), TAG, TAG_2, k8=None))),
     ("no key record", lambda n: last(0, key_record(n, bytes(32), TAG, TAG_2, k8=bytes(31)))),
     ("no key record", lambda n: last(0, key_record(n, bytes(32), TAG, TAG_2, k11=1))),

@@ -12,7 +12,7 @@ from sealtrail.errors import EvidenceRefused
 from sealtrail.evidence.cbor_strict import CborRefused, item_end
 from sealtrail.evidence.certificate import key_in
 from sealtrail.evidence.cose import Envelope, VerifyingKey, open_envelope
-from sealtrail.evidence.payload import KEY_EPOCH, read_payload
+from sealtrail.evidence.payload import KEY_EPOCH, Payload, read_payload
 from sealtrail.evidence.refusal import Refusal
 from sealwire import protocol
 
@@ -66,14 +66,19 @@ class KeyChain:
         Raises NotLinked where its signature is not of the key before, EvidenceRefused for
         everything else that is not to be believed. Nothing is added then.
         """
-        envelope, seq, key = _read(item)
+        envelope, payload = _read(item)
+        seq, key = payload.seq, payload.next_key
         in_force = self.key_behind(self.newest_seq)
+        if payload.kind != KEY_EPOCH or key is None:
+            raise EvidenceRefused(f"the tag gives record {seq}, which is no key record")
         if seq <= self.newest_seq:
             raise EvidenceRefused(f"the tag gives key record {seq} behind {self.newest_seq}")
         if key == self._certified.encoded or any(key == one.key for one in self.known):
             raise EvidenceRefused(f"key record {seq} puts an earlier key in force again")
         if VerifyingKey(key).is_ed25519 != self._certified.is_ed25519:
             raise EvidenceRefused(f"key record {seq}: the key does not fit the algorithm")
+        if not in_force.allows(payload.algorithm):
+            raise EvidenceRefused(f"key record {seq}: the algorithm does not fit the key")
         if not in_force.holds(envelope):
             raise NotLinked(seq)
         self.known = (*self.known, KnownKey(seq, key))
@@ -87,22 +92,13 @@ class KeyChain:
             raise EvidenceRefused(f"attestation: {problem.reason}") from problem
 
 
-def _read(item: bytes) -> tuple[Envelope, int, bytes]:
-    """(envelope, seq, the key it puts in force). Raises EvidenceRefused."""
+def _read(item: bytes) -> tuple[Envelope, Payload]:
+    """The record taken apart, strictly. Raises EvidenceRefused."""
     try:
         envelope = open_envelope(item)
-        payload = read_payload(envelope)
+        return envelope, read_payload(envelope)
     except Refusal as problem:
         raise EvidenceRefused(f"the tag gives no key record: {problem.reason}") from problem
-    if payload.kind != KEY_EPOCH or payload.next_key is None:
-        raise EvidenceRefused(f"the tag gives record {payload.seq}, which is no key record")
-    fits = RECORD_ALGORITHMS[len(payload.next_key)]
-    if payload.algorithm not in fits:
-        raise EvidenceRefused(f"key record {payload.seq}: the algorithm does not fit the key")
-    return envelope, payload.seq, payload.next_key
-
-
-RECORD_ALGORITHMS = {size: VerifyingKey(bytes(size)).algorithms for size in (32, 33)}
 
 
 @dataclass(frozen=True, slots=True)
