@@ -54,6 +54,8 @@ def test_a_thousand_boots_that_die_before_their_first_reading_write_no_record(pa
         begin(parts)
         parts.recorder.open_boot()
     assert parts.recorder.boot == BOOTS + 1
+    # Of all those boots the newest one's opening is left.
+    assert parts.recorder.unsealed_count == 2 and parts.storage.journal.kept_sectors == 1
     assert len(records_of(parts)) == 2
     # A boot that writes burns what is left of a page: 16 slots of a sector's 254.
     assert parts.log.erases <= BOOTS // 15
@@ -189,6 +191,9 @@ def test_custody_of_a_boot_is_kept_even_where_the_journal_is_broken(parts):
     parts.reboot()
     begin(parts)
     parts.storage.journal.append_boot = broken
+    assert not parts.recorder.sample(1, [1])
+    assert not parts.recorder.note_event(labels.EVENT_LID_OPEN)
+    assert parts.recorder.refused_count == 2
     seq = parts.recorder.custody_event(labels.EVENT_TRIP_END, [7])
     newest = records_of(parts)[seq]
     assert newest.boot == 2 and newest.events[-1][1] == labels.EVENT_TRIP_END

@@ -271,6 +271,15 @@ def test_filling_is_told_once_each_time_it_passes_80_percent(parts):
     assert len(events_of(parts, labels.EVENT_LOG_FILLING)) == 2
 
 
+def test_a_seal_leaves_the_block_empty_for_the_key_roll_that_follows(parts):
+    """An event that a seal makes due would stand in the roll's record and in the next one."""
+    while not parts.recorder.is_refusing:
+        sample(parts)
+        parts.recorder.seal_open_block(True)
+        assert parts.recorder.sealer.block.is_empty and parts.recorder.unsealed_count == 0
+    assert len(events_of(parts, labels.EVENT_LOG_FILLING)) == 1
+
+
 def test_filling_is_not_told_again_by_a_reboot(parts):
     fill(parts)
     for _ in range(3):
