@@ -17,27 +17,13 @@ from micropython import const
 
 from sealwire import cbor, labels, record
 
-from . import faults
-from .journal import BOOT_ENTRY, SAMPLE_ENTRY
+from . import faults, leftovers
+from .journal import SAMPLE_ENTRY
 from .recordlog import recover_pair
 from .ringlog import RingFull
 
 _BLOCK_SAMPLES_MAX = const(64)
 _BLOCK_MS_MAX = const(3_600_000)
-# Leftovers of earlier boots up to this much wait for this boot's first regular seal.
-_WAITING_ENTRIES_MAX = const(64)
-_WAITING_SECTORS_MAX = const(4)
-# What a boot writes first. Alone it needs no record: the gap in the boot numbers says as much.
-_OPENING_EVENTS = (labels.EVENT_BOOT, labels.EVENT_CLOCK_SET)
-# What must not wait. Custody is sealed directly; older firmware put it into the journal.
-_CUSTODY_EVENTS = (
-    labels.EVENT_TRIP,
-    labels.EVENT_TRIP_END,
-    labels.EVENT_OFFER,
-    labels.EVENT_ACCEPT,
-    labels.EVENT_RECEIPT,
-    labels.EVENT_FLEET_KEY,
-)
 
 
 class Sealer:
@@ -97,18 +83,9 @@ class Sealer:
 
         Takes over the lower bound of the time that stands there.
         """
-        is_worth = False
         if not self.is_behind:
             return False, False
-        if self._journal.kept_sectors > _WAITING_SECTORS_MAX:
-            return True, True
-        for count, entry in enumerate(self._journal.entries()):
-            self._restore_from(entry)
-            if not _is_opening(entry):
-                is_worth = True
-                if count >= _WAITING_ENTRIES_MAX or entry.code in _CUSTODY_EVENTS:
-                    return True, True
-        return is_worth, False
+        return leftovers.look_through(self._journal, self._restore_from)
 
     def drop_leftovers(self) -> None:
         """Frees leftovers that are not worth a record. Raises OSError.
@@ -200,7 +177,7 @@ class Sealer:
         """
         self.block.clear()
         boot = end_ms = 0
-        for entry in self._contents():
+        for entry in leftovers.worth_sealing(self._journal, self.boot):
             is_next = not self.block.is_empty and (entry.boot != boot or not self._fits(entry))
             if is_next and not self._seal_block(boot, end_ms, None, entry.index, is_urgent):
                 return False
@@ -218,30 +195,6 @@ class Sealer:
         self._journal.free(self._journal.next)
         self._sealed()
         return True
-
-    def _contents(self):
-        """Yields the unsealed entries that are worth a record, in order.
-
-        What opens an earlier boot counts only if more of that boot follows.
-        """
-        held = []
-        boot = 0  # whose entries are being yielded
-        for entry in self._journal.entries():
-            if entry.kind == BOOT_ENTRY:
-                continue
-            if held and held[0].boot != entry.boot:
-                held = []
-            if entry.boot != boot and _is_opening(entry):
-                held.append(entry)
-                continue
-            boot = entry.boot
-            for one in held:
-                yield one
-            held = []
-            yield entry
-        if held and held[0].boot == self.boot:
-            for one in held:
-                yield one
 
     def _fits(self, entry) -> bool:
         if entry.kind == SAMPLE_ENTRY:
@@ -325,12 +278,6 @@ class Sealer:
         algorithm = self.signer.algorithm
         parts = record.sig_structure_parts(record.protected_header(algorithm), payload)
         return record.envelope(payload, self.signer.sign(parts), algorithm)
-
-
-def _is_opening(entry) -> bool:
-    if entry.kind == BOOT_ENTRY:
-        return True
-    return entry.kind != SAMPLE_ENTRY and entry.code in _OPENING_EVENTS
 
 
 def payload_of(signed) -> dict:
