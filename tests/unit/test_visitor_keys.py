@@ -323,3 +323,12 @@ async def test_a_ticket_without_a_key_in_its_certificate_is_refused(tag):
     visitor.ticket = dataclasses.replace(visitor.ticket, certificate=b"\x01")
     with pytest.raises(EvidenceRefused, match="certificate"):
         await visitor.offer(NOTE)
+
+
+async def test_an_answer_from_before_what_was_asked_for_is_malformed(tag, memory):
+    first = tag.roll()
+    await offers(tag, memory)
+    tag.roll()
+    answering(tag, lambda n: last(n - 1, first))
+    with pytest.raises(EvidenceRefused, match="malformed"):
+        await offers(tag, memory)
