@@ -21,6 +21,7 @@ import typer
 
 from sealtrail import __version__
 from sealtrail.clock import HostClock, iso
+from sealtrail.commands import archive as cli_archive
 from sealtrail.commands import decommission as cli_decommission
 from sealtrail.commands import evidence as cli_evidence
 from sealtrail.commands import fleet as cli_fleet
@@ -71,7 +72,7 @@ app = typer.Typer(
 )
 for _part in (
     *(cli_fleet, cli_service, cli_persons, cli_tickets, cli_revoke, cli_profiles),
-    *(cli_tag, cli_decommission, cli_visit, cli_trip, cli_evidence, cli_upload),
+    *(cli_tag, cli_decommission, cli_visit, cli_trip, cli_evidence, cli_upload, cli_archive),
 ):
     _part.add_to(app)
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Which files of a home a back-up takes, and the label each sealed one has.
 
-All of the home goes in but locks, logs, what still has to be uploaded, and, unless asked
-for, the evidence. The label is what the file was sealed under; it follows from the path.
+All of the home goes in but locks, logs, what still has to be uploaded, the archive's data
+(docs/archive.md says how those are backed up), and, unless asked for, the evidence. The label is what the file was sealed under; it follows from the path.
 """
 
 from collections.abc import Iterator
@@ -13,9 +13,10 @@ from sealtrail.home import Home
 from sealtrail.keys import fleet
 from sealtrail.keys.public_key import OWN_KEY_LABEL
 from sealtrail.keys.secrets import MAGIC
+from sealtrail.keys.ticket_ledger import moved_state
 from sealtrail.keys.wallet import LABEL as TICKET_LABEL
 
-_LEFT_OUT = ("locks", "logs", "outbox.sqlite")
+_LEFT_OUT = ("locks", "logs", "outbox.sqlite", "archive")
 _SUCCESSOR = PurePosixPath("fleet/next.key")
 _CHECK = PurePosixPath("passphrase.check")
 _FIXED = {
@@ -26,6 +27,8 @@ _FIXED = {
 }
 # Ticket numbers must never repeat, and some were given after the back-up was made.
 _TICKET_NUMBERS_SKIPPED = 1000
+# Revocations may have been made after it too: a tag takes only what has a higher number.
+_REVOCATIONS_SKIPPED = 100
 
 
 def chosen_files(
@@ -61,7 +64,9 @@ def label_of(path: PurePosixPath) -> str | None:
 
 
 def moved_on(path: PurePosixPath, content: bytes) -> bytes:
-    """*content* as a restored home needs it: the next ticket's number jumps ahead."""
+    """*content* as a restored home needs it: ticket and revocation numbers jump ahead."""
+    if path.name == "revoked.cbor":
+        return moved_state(content, _REVOCATIONS_SKIPPED)
     if path.name != "next_ticket" or not content.strip().isdigit():
         return content
     return b"%d\n" % (int(content) + _TICKET_NUMBERS_SKIPPED)

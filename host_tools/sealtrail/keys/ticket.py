@@ -16,6 +16,7 @@ from sealtrail.home import Home, checked_serial
 from sealtrail.keys import revocation
 from sealtrail.keys.secrets import Vault
 from sealtrail.keys.tag_folder import TagFolder
+from sealtrail.keys.ticket_ledger import Issued, RevocationState, TicketLedger
 from sealtrail.keys.wallet import ROLES, Wallet, WalletEntry
 from sealwire import access, protocol
 
@@ -82,8 +83,13 @@ def make(
     name: str | None = None,
     holder: bytes | None = None,
 ) -> WalletEntry:
-    """A new ticket under the next number of *folder*; stored by the caller."""
+    """A new ticket under the next number of *folder*; stored by the caller.
+
+    It carries the tag's newest revocation state (T4) and stands in the ledger.
+    """
     access_key = folder.access_key(vault)
+    ledger = TicketLedger(folder)
+    dead = ledger.state
     tno = folder.take_ticket_number()
     made = Ed25519PrivateKey.generate() if holder is None else None
     public = made.public_key().public_bytes_raw() if made else holder
@@ -99,11 +105,12 @@ def make(
         nbf=now_s - _NOT_BEFORE_MARGIN_S,
         exp=protocol.NO_EXPIRY if role == "service" else now_s + days * _DAY_S,
         trip=trip,
-        rev=0,
-        floor=0,
-        revoked=(),
+        rev=dead.rev,
+        floor=dead.floor,
+        revoked=dead.revoked,
     )
     packed = access.pack_ticket(terms)
+    ledger.note(packed, person)
     return WalletEntry(
         name=name or f"{folder.serial}-{role}-{tno}",
         serial=folder.serial,
@@ -112,9 +119,33 @@ def make(
         certificate=folder.certificate,
         ticket=packed,
         ticket_key=access.ticket_key(access_key, packed),
-        visit_key=access.visit_key(access_key, 0),
+        visit_key=access.visit_key(access_key, dead.floor),
         holder_seed=made.private_bytes_raw() if made else b"",
     )
+
+
+def renewed(folder: TagFolder, issued: Issued, state: RevocationState) -> Issued:
+    """*issued* again under the next number, with *state*; the caller holds the tag's lock."""
+    number = folder.take_ticket_number()
+    terms = issued.terms._replace(
+        tno=number, rev=state.rev, floor=state.floor, revoked=state.revoked
+    )
+    packed = access.pack_ticket(terms)
+    TicketLedger(folder).note(packed, issued.person)
+    return Issued(terms, packed, issued.person)
+
+
+def revoke(home: Home, clock: Clock, serial: str, tno: int | None) -> RevocationState:
+    """Revokes the tickets of whoever holds ticket *tno* of tag *serial*; with None, all so far.
+
+    Durable on return. The tag learns it from the next visitor whose ticket is newer.
+    Raises UsageError, AccessRefused where the tag was not provisioned here.
+    """
+    checked_serial(serial)
+    with home.lock(serial):
+        ledger = TicketLedger(TagFolder.current(home, serial))
+        now_s = clock.now_ms() // 1000
+        return ledger.revoke_all() if tno is None else ledger.revoke(tno, now_s)
 
 
 def _check(role: str, person: str, trip: int, days: int) -> None:
