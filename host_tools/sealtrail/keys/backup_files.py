@@ -2,7 +2,8 @@
 """Which files of a home a back-up takes, and the label each sealed one has.
 
 All of the home goes in but locks, logs, what still has to be uploaded, the archive's data
-(docs/archive.md says how those are backed up), and, unless asked for, the evidence. The label is what the file was sealed under; it follows from the path.
+(docs/archive.md says how those are backed up), and, unless asked for, the evidence. The
+label is what the file was sealed under; it follows from the path.
 """
 
 from collections.abc import Iterator
