@@ -56,6 +56,8 @@ class Intake:
         self._loose_count = loose.count()
         self._forks = {one.hash: one for one in forks}
         self._due: list[ReadRecord] = []  # taken by the judge, signatures not settled
+        # Refused by the judge; its signature may be what is wrong first.
+        self._failing: ReadRecord | None = None
         self.changes = Changes()
 
     def take(self, upload: Upload) -> Changes:
@@ -102,6 +104,7 @@ class Intake:
             self._judge.take(one.raw, one.envelope, one.payload)
         except Refusal:
             self.changes.is_spoiled = True
+            self._failing = one
             raise
         self._due.append(one)
 
@@ -117,7 +120,8 @@ class Intake:
                 if event.code == REVOCATION_EVENT:
                     self._note_floor(event.content)
         if bad_seq is not None:
-            bad = next(one for one in due if one.seq == bad_seq)
+            bad = next((one for one in due if one.seq == bad_seq), self._failing)
+            assert bad is not None
             refusal = Refusal(
                 "R10", "record signature wrong", "changed after signing, or by another key"
             )
