@@ -65,6 +65,8 @@ class Story:
         self._chapter("1  Depot: keys, firmware, enrolment")
         tty = str(self._stage.tty)
         self._tool.run("fleet", "init", "Demo fleet")
+        # Whoever gets a ticket is registered under it: the handovers will name him.
+        self._tool.run("service", "cert")
         self._tool.run("flash", "--board", "virtual", "--port", tty)
         self._sync_clocks()
         self._tool.run(
