@@ -17,7 +17,7 @@ from sealtrail.errors import AccessRefused, UsageError
 from sealtrail.evidence.certificate import judge_certificate
 from sealtrail.evidence.chain import ChainJudge
 from sealtrail.evidence.refusal import Refusal
-from sealtrail.evidence.statements import SERVICE
+from sealtrail.evidence.statements import SERVICE, service_kid
 from sealtrail.home import Home
 from sealtrail.keys import person, rotation
 from sealtrail.keys.secrets import Vault
@@ -94,8 +94,10 @@ class Archive:
             (protocol.FLEET_NEXT, _FLEET_TYPE, one.raw)
             for one in rotation.outstanding(self._home, certificate)
         ]
-        newest = Shelf(self._home).all(SERVICE)[-1:]
-        due += [(protocol.SERVICE_CERT, _SERVICE_TYPE, one.raw) for one in newest]
+        certificates = Shelf(self._home).all(SERVICE)
+        signers = [x for x in certificates if receipt is not None and service_kid(x) == receipt[2]]
+        vouching = {one.raw: None for one in (*signers[-1:], *certificates[-1:])}
+        due += [(protocol.SERVICE_CERT, _SERVICE_TYPE, raw) for raw in vouching]
         if receipt is not None:
             due.append((protocol.RECEIPT, _RECEIPT_TYPE, receipt[1]))
         rows = [{"op": op, "type": kind, "statement": raw.hex()} for op, kind, raw in due]

@@ -8,9 +8,16 @@ from sealtrail.archive.intake import runs_of
 from sealtrail.evidence.certificate import FleetKey, judge_certificate
 from sealtrail.evidence.chain import ChainJudge
 from sealtrail.evidence.refusal import Refusal
-from sealtrail.evidence.statements import FLEET, PERSON, REVOCATION, SERVICE, StatementJudge
+from sealtrail.evidence.statements import (
+    FLEET,
+    PERSON,
+    REVOCATION,
+    SERVICE,
+    StatementJudge,
+    service_kid,
+)
 from sealtrail.home import Home
-from sealtrail.keys import person
+from sealtrail.keys import person, service
 from sealtrail.keys.shelf import Shelf
 
 _LAST = {REVOCATION: 1}
@@ -66,13 +73,18 @@ class Holdings:
             "last_seen_ms": last_seen_ms,
         }
 
-    def newest_receipt(self, tid: bytes) -> tuple[int, bytes] | None:
-        """(seq, statement 17) of the receipt to carry, the newest made of the highest seq."""
+    def newest_receipt(self, tid: bytes) -> tuple[int, bytes, bytes] | None:
+        """(seq, statement 17, key id) of the receipt to carry.
+
+        One by the service key in use goes first: an older key may be withdrawn.
+        """
+        newest = service.newest(self._home)
+        kid = b"" if newest is None else service_kid(newest)
         row = self._database.row(
-            "select seq, raw from receipt where tid=? order by seq desc, made_ms desc limit 1",
-            (tid,),
+            "select seq, raw, kid from receipt where tid=? order by kid=? desc, seq desc limit 1",
+            (tid, kid),
         )
-        return None if row is None else (int(row[0]), bytes(row[1]))
+        return None if row is None else (int(row[0]), bytes(row[1]), bytes(row[2]))
 
     def forks(self, tid: bytes) -> list[dict[str, Any]]:
         """Each seq that has more than one record, with the hashes of all."""
