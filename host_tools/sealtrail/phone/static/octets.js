@@ -2,6 +2,8 @@
 // @ts-check
 /** Bytes: joining, comparing, hashing, hex, big-endian numbers. Sizes and offsets are bytes. */
 
+const HEX = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, "0"));
+
 /**
  * The parts behind each other, as a new array.
  * @param {...Uint8Array} parts
@@ -61,7 +63,9 @@ export async function sha256(content) {
  * @returns {string}
  */
 export function toHex(content) {
-  return Array.from(content, (octet) => octet.toString(16).padStart(2, "0")).join("");
+  let text = "";
+  for (const octet of content) text += HEX[octet];
+  return text;
 }
 
 /**
