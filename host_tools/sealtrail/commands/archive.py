@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sealtrail.clock import iso
+from sealtrail.commands.archive_sync import archive_push, archive_use
 from sealtrail.commands.fleet import OWNER_PANEL
 from sealtrail.commands.inputs import session_of
 from sealtrail.errors import UsageError, one_line
@@ -26,6 +27,8 @@ _archive = typer.Typer(
 )
 _client = typer.Typer(help="Who may ask the archive.", no_args_is_help=True)
 _archive.add_typer(_client, name="client")
+_archive.command("use")(archive_use)
+_archive.command("push")(archive_push)
 NameArgument = Annotated[str, typer.Argument(help="The client's name.", metavar="NAME")]
 
 

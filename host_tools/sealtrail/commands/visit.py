@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from sealtrail.commands.archive_sync import ArchiveOption, ArchivePart, TokenOption
 from sealtrail.commands.inputs import (
     AIR_PANEL,
     SerialOption,
@@ -148,6 +149,8 @@ def sync(
         typer.Option("--out", "-o", help="The evidence file to write.  [SERIAL.seal]"),
     ] = None,
     wait: WaitOption = 15,
+    archive: ArchiveOption = None,
+    archive_token: TokenOption = None,
 ) -> None:
     """Brings a tag's evidence here, and has the tag attest that this is all of it.
 
@@ -157,6 +160,9 @@ def sync(
     What this home knows goes into the file: who signed the handovers (`person add`), and
     the tag's revocation. A tag that has missed a `fleet rotate` is told of it.
 
+    With an archive (`archive use`, --archive) the evidence goes on to it, now or when there
+    is network, and the tag gets what the archive has for it: receipts, certificates, the time.
+
     \b
     Exit: 0 all of it, attested; 3 the tag went on recording, sync again, or has overwritten some;
     4 the link failed, repeat: what came is kept; 5 the ticket was refused.
@@ -165,6 +171,7 @@ def sync(
     Examples:
       sealtrail sync --tag ST-0001
       sealtrail sync --ticket ST-0001-qa-3 -o evidence.seal
+      sealtrail sync --tag ST-0001 --archive https://archive.example --archive-token a.token
     """
     from sealtrail.commands.known_statements import Rotations, add_known_statements
     from sealtrail.evidence.trust import TrustStore
@@ -181,6 +188,8 @@ def sync(
     folder = session.home.make(session.home.evidence)
     store_path = folder / f"{entry.serial}-{entry.tid.hex()}.store"
     visitor = visitor_for(entry, wait)
+    part = ArchivePart(session, entry, archive, archive_token)
+    part.begin(store_path)
     with EvidenceStore(store_path, entry.certificate) as store:
         # Durable before it is asked for: an answer to a number that was forgotten proves nothing.
         nonce = trust.new_nonce(entry.tid, session.clock.now_ms())
@@ -194,6 +203,7 @@ def sync(
                 why = await tell_rotations(visitor, rotations.due, rotations.note_taken)
                 if why:
                     session.detail(f"the tag was not told of the fleet's new key: {why}")
+                await part.visit(visitor, store)
                 return done
 
             outcome = asyncio.run(_closing(visitor, visiting()))
@@ -225,6 +235,7 @@ def sync(
             f"{target}: lacks record {gap_seq}: this ticket reads its trip only;"
             " what verifies from the tag's first record on comes with a QA or service ticket."
         )
+    delivered = part.finish()
     session.answer(
         {
             "serial": entry.serial,
@@ -239,6 +250,7 @@ def sync(
             "first_gap_seq": None if is_whole else gap_seq,
             "overwritten_records": outcome.gone_count,
             **condition,
+            **delivered,
             "rotations_told": rotations.taken_count,
             "revoked_after": revoked.number(2) if revoked is not None else None,
         }
