@@ -5,7 +5,7 @@ import asyncio
 
 from tag import app
 from tag.board import BoardError
-from tag.flashregion import RingError, fault_text
+from tag.store.flashregion import RingError, fault_text
 
 try:
     asyncio.run(app.main())

@@ -17,21 +17,23 @@ from micropython import const
 
 from sealwire import cbor, labels, profile
 
-from . import decommission, faults, led, statestore, version
+from . import faults, led, version
 from .board import open_board
 from .clock import Clock
-from .entropy import Entropy
+from .dock import decommission
 from .faults import Faults
-from .keyepoch import KeyEpoch, certified_key
-from .keyroll import KeyRoll, open_signer
-from .keystore import open_key_store
-from .pendingoffer import PendingOffer
-from .recorder import Recorder
-from .sampler import Sampler
-from .sealbudget import SealBudget
-from .storage import Storage
-from .trip import Trip
+from .keys.entropy import Entropy
+from .keys.keyepoch import KeyEpoch, certified_key
+from .keys.keyroll import KeyRoll, open_signer
+from .keys.keystore import open_key_store
+from .recording.recorder import Recorder
+from .recording.sampler import Sampler
+from .recording.sealbudget import SealBudget
+from .recording.trip import Trip
+from .store import statestore
+from .store.storage import Storage
 from .uptime import Uptime
+from .visit.pendingoffer import PendingOffer
 
 _CAUSE_POWER_ON = const(1)
 _RESTART_MS_MIN = const(1000)
@@ -109,7 +111,7 @@ class App:
         self._lid = self._open_lid()
 
     def _open_motion(self):
-        from .motion import Motion
+        from .sensing.motion import Motion
 
         try:
             chip = self.board.accelerometer()
@@ -125,7 +127,7 @@ class App:
         return Motion(chip, self.uptime, self._physical_event, on_fault)
 
     def _open_lid(self):
-        from .motion import LidWatch
+        from .sensing.motion import LidWatch
 
         lid = self.board.lid()
         return None if lid is None else LidWatch(lid, self.uptime, self._physical_event)
@@ -212,7 +214,7 @@ class App:
 
     async def _run_radio(self):
         # Built in its own task: a tag whose radio does not start still logs (rule D1).
-        from . import radio
+        from .visit import radio
 
         await self._wait_for_battery()
         if not self.recorder.open_boot():

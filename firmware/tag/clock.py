@@ -11,7 +11,7 @@ import struct
 
 from micropython import const
 
-from . import rtcmemory
+from .store import rtcmemory
 
 # Where a bound came from; record-format.md, UTC source.
 SRC_NONE = 0

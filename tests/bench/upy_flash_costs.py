@@ -6,10 +6,10 @@ import vfs
 from clockwork import FakeRTC
 from nor import Nor
 
-from tag import rtcmemory
-from tag.journal import Journal
-from tag.recordlog import RecordLog, recover_pair
-from tag.ringlog import Ring, RingFull
+from tag.store import rtcmemory
+from tag.store.journal import Journal
+from tag.store.recordlog import RecordLog, recover_pair
+from tag.store.ringlog import Ring, RingFull
 
 SAMPLES = 20_000
 SAMPLE_SIZE = 12  # two probes: the payload of facts and goals; one probe has 9

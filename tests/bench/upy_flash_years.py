@@ -8,8 +8,8 @@ from clockwork import FakeRTC, FakeUptime
 from nor import Nor
 
 from tag.clock import Clock
-from tag.recorder import Recorder
-from tag.storage import Storage
+from tag.recording.recorder import Recorder
+from tag.store.storage import Storage
 
 KEYS_SECTORS = 16
 JOURNAL_SECTORS = 16

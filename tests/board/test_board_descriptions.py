@@ -44,16 +44,16 @@ def test_the_flash_map_keeps_every_rule_of_the_design(name):
     flash_map = flash_map_of(load_board(name))
     assert faults_of(flash_map) == []
     places = {part.label: (part.offset, part.size) for part in flash_map.partitions}
-    log_size = 1536 * KIB if flash_map.flash_size == 4096 * KIB else 2048 * KIB
+    log_size = 1344 * KIB if flash_map.flash_size == 4096 * KIB else 2048 * KIB
     assert places == {
         # As in MicroPython's own image.
         "nvs": (0x9000, 24 * KIB),
         "phy_init": (0xF000, 4 * KIB),
         "factory": (0x10000, 1984 * KIB),
         # Ours: its file system is smaller, keys and log are behind it.
-        "vfs": (0x200000, 448 * KIB),
-        "keys": (0x270000, 64 * KIB),
-        "log": (0x280000, log_size),
+        "vfs": (0x200000, 640 * KIB),
+        "keys": (0x2A0000, 64 * KIB),
+        "log": (0x2B0000, log_size),
     }
     assert [part.offset for part in flash_map.partitions] == sorted(o for o, _ in places.values())
 
@@ -61,7 +61,7 @@ def test_the_flash_map_keeps_every_rule_of_the_design(name):
 @pytest.mark.parametrize("name", board_names())
 def test_the_firmware_divides_the_regions_as_the_design_says(name):
     """keys: two seed sectors, then the state ring; log: 16 journal sectors, then records."""
-    from tag.storage import Storage
+    from tag.store.storage import Storage
 
     asked = []
 
@@ -90,12 +90,12 @@ def test_the_firmware_divides_the_regions_as_the_design_says(name):
 @pytest.mark.parametrize(
     ("label", "change", "says"),
     [
-        ("vfs", {"offset": 0x200800}, "vfs at 0x200800, 448 KB is not aligned to 4096 B"),
+        ("vfs", {"offset": 0x200800}, "vfs at 0x200800, 640 KB is not aligned to 4096 B"),
         ("factory", {"offset": 0x11000}, "is not aligned to 65536 B"),
-        ("keys", {"offset": 0x260000}, "keys at 0x260000, 64 KB overlaps what lies before it"),
+        ("keys", {"offset": 0x290000}, "keys at 0x290000, 64 KB overlaps what lies before it"),
         ("nvs", {"offset": 0x8000}, "nvs at 0x8000, 24 KB overlaps what lies before it"),
-        ("log", {"size": 2 << 20}, "log at 0x280000, 2048 KB ends beyond the flash of 4 MB"),
-        ("log", {"size": 1 << 20}, "log at 0x280000, 1024 KB: 1536 KB is the least"),
+        ("log", {"size": 2 << 20}, "log at 0x2b0000, 2048 KB ends beyond the flash of 4 MB"),
+        ("log", {"size": 1 << 20}, "log at 0x2b0000, 1024 KB: 1344 KB is the least"),
         ("keys", {"label": "log"}, "log is there twice"),
         ("keys", {"label": "seeds"}, "no data partition keys"),
         ("log", {"type": 0}, "no data partition log"),

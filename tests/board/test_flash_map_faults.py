@@ -9,7 +9,7 @@ import pytest
 
 from boards import load_board
 from tag.board import Board, BoardError
-from tag.flashregion import RingError, fault_text
+from tag.store.flashregion import RingError, fault_text
 from tests.board.bench import Bench, bench
 from tests.board.test_spared_records import SCENARIO, STANDIN, Tool
 
@@ -38,15 +38,15 @@ def test_a_tag_whose_log_changed_size_says_so_and_so_does_every_command(tmp_path
         tool.provision()
         board.wait_for("sealtrail 0.1.0 boot")
         board.control.advance(2 * 3600)  # so that there is a log to find again
-        log = board.flash("log", 1536 << 10)
+        log = board.flash("log", 1344 << 10)
 
     smaller = board_with(size=1024 << 10)
     (tmp_path / "smaller.json").write_text(json.dumps(smaller))
     with bench(run, *options, "--board", str(tmp_path / "smaller.json")) as board:
         tool.port = board.control.tty
-        board.wait_for("cannot run, partition log is 1024 KB at 0x280000, not 1536 KB at 0x280000")
+        board.wait_for("cannot run, partition log is 1024 KB at 0x2b0000, not 1344 KB at 0x2b0000")
         said = tool.flash(code=2)
-        assert "it has log at 0x280000, 1024 KB; board virtual says log at 0x280000" in said
+        assert "it has log at 0x2b0000, 1024 KB; board virtual says log at 0x2b0000" in said
         assert said.count("\n") == 1
         for command in (("clock",), ("dump",), ("provision", "--serial", "ST-0001")):
             said = tool.run(*command, "--port", tool.port, code=4)
@@ -55,12 +55,12 @@ def test_a_tag_whose_log_changed_size_says_so_and_so_does_every_command(tmp_path
 
         # A board.json of the same size: now the rings themselves see that they do not fit.
         as_board_says(board, smaller)
-        board.wait_for("cannot run, log, records: the log was written for 368 sectors")
+        board.wait_for("cannot run, log, records: the log was written for 320 sectors")
         said = tool.run("clock", "--port", tool.port, code=4)
-        assert "log, records: the log was written for 368 sectors" in said
+        assert "log, records: the log was written for 320 sectors" in said
         assert "--erase-log" in said and said.count("\n") == 1
         # Nothing was written on the way: the log is as it was.
-        assert board.flash("log", 1536 << 10) == log
+        assert board.flash("log", 1344 << 10) == log
 
 
 class Part:
@@ -90,10 +90,10 @@ class Machine:
     ("row", "says"),
     [
         (None, "flash has no partition log; `sealtrail flash --image FILE`"),
-        ((1, 6, 0x280000, 0x100000, "log", False), "is 1024 KB at 0x280000, not 1536 KB"),
-        ((1, 6, 0x290000, 0x180000, "log", False), "is 1536 KB at 0x290000, not 1536 KB at 0x28"),
-        ((1, 6, 0x280000, 0x180000, "log", True), "partition log is encrypted"),
-        ((0, 6, 0x280000, 0x180000, "log", False), "flash has no partition log"),
+        ((1, 6, 0x2B0000, 0x100000, "log", False), "is 1024 KB at 0x2b0000, not 1344 KB"),
+        ((1, 6, 0x2C0000, 0x150000, "log", False), "is 1344 KB at 0x2c0000, not 1344 KB at 0x2b"),
+        ((1, 6, 0x2B0000, 0x150000, "log", True), "partition log is encrypted"),
+        ((0, 6, 0x2B0000, 0x150000, "log", False), "flash has no partition log"),
     ],
 )
 def test_a_partition_that_is_not_the_boards_is_a_clear_fault(row: Any, says: str) -> None:
@@ -107,7 +107,7 @@ def test_a_partition_that_is_not_the_boards_is_a_clear_fault(row: Any, says: str
 
 def test_the_partition_that_the_board_names_is_given() -> None:
     class Flash(Part):
-        rows = [(1, 6, 0x280000, 0x180000, "log", False)]
+        rows = [(1, 6, 0x2B0000, 0x150000, "log", False)]
 
     assert Board(load_board("virtual"), Machine, Flash).partition("log").info()[4] == "log"
 

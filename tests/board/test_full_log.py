@@ -36,7 +36,7 @@ INTERVAL_S = 10
 DAY_S = 86_400
 RULES = profile.encode(profile.build("e2e", INTERVAL_S, [[1, 0, 0, 5000, 0, 100]]))
 TRIP = cbor.encode({1: 1, 2: bytes(32), 3: RULES})
-_TAG = "from tag import dock\nd = dock._opened()\nt = d._open_tag()\nt.begin()\n"
+_TAG = "from tag.dock import serve as dock\nd = dock._opened()\nt = d._open_tag()\nt.begin()\n"
 
 
 @dataclass
@@ -125,7 +125,7 @@ def test_a_tag_that_fills_up_refuses_aloud_keeps_custody_and_goes_on_once_freed(
     assert int(refused) > 500
 
     # A receipt, as issue 5 will bring it.
-    rig.at_the_dock("from tag import dock\nl = dock._opened()._storage.records\n"
+    rig.at_the_dock("from tag.dock import serve as dock\nl = dock._opened()._storage.records\n"
                     "l.acknowledge(l.head_seq)")  # fmt: skip
     rig.live(2 * 3600)
     rig.at_the_dock(_TAG + "t.recorder.seal_open_block()")

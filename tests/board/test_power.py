@@ -109,10 +109,10 @@ def test_regions_are_counted_apart_and_counts_outlive_a_loss_of_power(blank_log)
 
 
 def test_a_partition_refuses_what_lies_outside_it(board):
-    out = board.mpremote("exec", LOG + "p.writeblocks(384, b'x', 0)", is_expected_to_fail=True)
+    out = board.mpremote("exec", LOG + "p.writeblocks(336, b'x', 0)", is_expected_to_fail=True)
     assert "EINVAL" in out
     assert board.mpremote("exec", LOG + "print(p.ioctl(4, 0), p.ioctl(5, 0))").split() == [
-        "384",
+        "336",
         "4096",
     ]
 

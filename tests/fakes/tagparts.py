@@ -4,8 +4,8 @@
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tag.clock import Clock
-from tag.recorder import Recorder
-from tag.storage import Storage
+from tag.recording.recorder import Recorder
+from tag.store.storage import Storage
 from tests.fakes.clockwork import FakeRTC, FakeUptime
 from tests.fakes.nor import Nor
 

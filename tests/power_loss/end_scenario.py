@@ -7,8 +7,9 @@ anywhere in raw flash, but its certificate and a log that verifies up to the far
 
 from sealwire import record
 from sealwire.labels import KIND_END
-from tag import decommission, statestore
-from tag.storage import Storage
+from tag.dock import decommission
+from tag.store import statestore
+from tag.store.storage import Storage
 from tests.power_loss.key_scenario import (
     KEYS_SECTORS,
     LOG_SECTORS,

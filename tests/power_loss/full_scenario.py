@@ -9,13 +9,13 @@ import hashlib
 
 from sealwire import cbor, labels
 from sealwire.record import parse_record
-from tag import statestore
 from tag.clock import Clock
-from tag.journal import Journal
-from tag.recorder import Recorder
-from tag.recordlog import RecordLog
-from tag.ringlog import Ring
-from tag.statestore import StateStore
+from tag.recording.recorder import Recorder
+from tag.store import statestore
+from tag.store.journal import Journal
+from tag.store.recordlog import RecordLog
+from tag.store.ringlog import Ring
+from tag.store.statestore import StateStore
 from tests.fakes import nor
 from tests.fakes.clockwork import FakeRTC, FakeUptime
 from tests.fakes.tagparts import CERTIFICATE, HostSigner

@@ -19,16 +19,16 @@ from sealtrail.evidence.cose import VerifyingKey
 from sealtrail.evidence.verify import judge
 from sealwire import cbor, labels, profile
 from sealwire.record import parse_record
-from tag import keyslots
 from tag.clock import Clock
-from tag.journal import SAMPLE_ENTRY
-from tag.keyepoch import KeyEpoch, certified_key
-from tag.keyroll import KeyRoll, open_signer
-from tag.pendingoffer import PendingOffer
-from tag.recorder import Recorder
-from tag.seedkeys import SeedKeys
-from tag.storage import Storage
-from tag.trip import Trip
+from tag.keys.keyepoch import KeyEpoch, certified_key
+from tag.keys.keyroll import KeyRoll, open_signer
+from tag.keys.seedkeys import SeedKeys
+from tag.recording.recorder import Recorder
+from tag.recording.trip import Trip
+from tag.store import keyslots
+from tag.store.journal import SAMPLE_ENTRY
+from tag.store.storage import Storage
+from tag.visit.pendingoffer import PendingOffer
 from tests.fakes import nor
 from tests.fakes.clockwork import FakeRTC, FakeUptime
 from tests.vectors import chain

@@ -19,7 +19,7 @@ class Kit:
 
 def genuine_kit():
     """The firmware as it is."""
-    from tag import journal, keyslots, recordlog, ringlog, rtcmemory, statestore
+    from tag.store import journal, keyslots, recordlog, ringlog, rtcmemory, statestore
 
     return Kit(ringlog, journal, recordlog, statestore, keyslots, rtcmemory)
 

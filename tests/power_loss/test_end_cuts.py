@@ -3,7 +3,8 @@
 
 import pytest
 
-from tag import decommission, statestore
+from tag.dock import decommission
+from tag.store import statestore
 from tests.power_loss import sweep
 from tests.power_loss.census import CENSUS
 from tests.power_loss.end_scenario import EndScenario

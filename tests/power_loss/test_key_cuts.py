@@ -7,7 +7,8 @@ evidence, the tag signs with the key that the chain names, and no other seed is 
 
 import pytest
 
-from tag import keyepoch, keyroll, keyslots, recordlog, statestore
+from tag.keys import keyepoch, keyroll
+from tag.store import keyslots, recordlog, statestore
 from tests.fakes import nor
 from tests.power_loss import sweep
 from tests.power_loss.census import CENSUS

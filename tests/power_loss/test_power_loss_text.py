@@ -54,8 +54,8 @@ def test_every_guard_in_the_text_was_noticed_by_at_least_one_state():
 
 
 def test_the_example_in_the_text_is_what_the_journal_writes():
-    from tag.journal import Journal
-    from tag.ringlog import Ring
+    from tag.store.journal import Journal
+    from tag.store.ringlog import Ring
 
     device = Nor(16)
     ring = Ring(

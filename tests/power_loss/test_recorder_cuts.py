@@ -13,10 +13,10 @@ import pytest
 from sealwire import cbor, labels, profile
 from sealwire.record import parse_record
 from tag.clock import Clock
-from tag.pendingoffer import PendingOffer
-from tag.recorder import Recorder
-from tag.storage import Storage
-from tag.trip import Trip
+from tag.recording.recorder import Recorder
+from tag.recording.trip import Trip
+from tag.store.storage import Storage
+from tag.visit.pendingoffer import PendingOffer
 from tests.fakes import nor
 from tests.fakes.clockwork import FakeRTC, FakeUptime
 from tests.fakes.tagparts import CERTIFICATE, HostSigner

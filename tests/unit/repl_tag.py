@@ -203,7 +203,7 @@ def chained(
 
 
 class DockTag:
-    """Answers dock requests as firmware/tag/dock.py does. *fail_at*: an op that cuts.
+    """Answers dock requests as firmware/tag/dock/serve.py does. *fail_at*: an op that cuts.
 
     *unsealed_count*: readings that no record covers; *is_full*: the log takes no record.
     """

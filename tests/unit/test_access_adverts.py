@@ -6,7 +6,7 @@ import os
 import pytest
 
 from sealwire import access, protocol
-from tag.adverts import AdvertIds, Live, open_advert, private_advert
+from tag.visit.adverts import AdvertIds, Live, open_advert, private_advert
 from tests.fakes.access_parts import TagParts
 
 QUIET = Live(2150, 100, False, False, False)

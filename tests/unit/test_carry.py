@@ -10,7 +10,7 @@ from sealtrail.keys.wallet import WalletEntry
 from sealtrail.radio.carry import tell_rotations
 from sealtrail.radio.visitor import Visitor
 from sealwire import protocol
-from tag import statestore
+from tag.store import statestore
 from tests.fakes.access_parts import Person, TagParts, verify
 from tests.fakes.fake_link import FakeLink, ticket_for
 from tests.fakes.owner import Owner, owner, owner_with_scrypt

@@ -2,7 +2,7 @@
 """The self-test of a tag with a secure element: what it shows, and what it refuses."""
 
 from boards.virtual.firmware_side.chips import atecc608b_curve
-from tag import chipcheck
+from tag.keys import chipcheck
 from tests.fakes.chip_bench import ChipBench
 
 

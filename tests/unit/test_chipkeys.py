@@ -7,9 +7,9 @@ import pytest
 
 from sealtrail.evidence.cose import VerifyingKey, open_envelope
 from sealwire import record
-from tag.chipkeys import ChipKeys, config_fault, low_s
 from tag.drivers.atecc608 import ChipError
-from tag.keystore import KeyStoreError
+from tag.keys.chipkeys import ChipKeys, config_fault, low_s
+from tag.keys.keystore import KeyStoreError
 from tests.fakes.chip_bench import ChipBench
 
 PARTS = (b"Sig_structure up to the payload, ", b"payload")

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from boards.virtual.firmware_side.chips.atecc608b import Cut, PowerLost
-from tag import chipkeys
-from tag.chipkeys import ChipKeys
+from tag.keys import chipkeys
+from tag.keys.chipkeys import ChipKeys
 from tests.fakes.chip_bench import ChipBench
 from tests.unit.test_chipkeys import holds, sealed
 

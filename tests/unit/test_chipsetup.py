@@ -6,10 +6,10 @@ import re
 import pytest
 
 from boards.virtual.firmware_side.chips.atecc608b import Cut, PowerLost
-from tag import chipsetup
-from tag.chipkeys import ChipKeys, config_fault
-from tag.chipsetup import CONSENT, SetupError, configure
 from tag.drivers.atecc608 import ATECC608, ChipRefusal
+from tag.keys import chipsetup
+from tag.keys.chipkeys import ChipKeys, config_fault
+from tag.keys.chipsetup import CONSENT, SetupError, configure
 from tests.fakes.chip_bench import ADDRESS, BLANK_ADDRESS, ChipBench
 from tests.paths import REPO
 

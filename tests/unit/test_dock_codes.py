@@ -4,7 +4,7 @@
 import re
 
 from sealtrail.device import dock_link
-from tag import dockcodes
+from tag.dock import codes as dockcodes
 from tests.paths import REPO
 
 TEXT = (REPO / "docs" / "access-protocol.md").read_text().split("## 12. Serial dock", 1)[1]

@@ -10,7 +10,7 @@ import pytest
 from tests.fakes import micropython_on_cpython
 
 micropython_on_cpython.install()
-from tag.entropy import Entropy, EntropyError, health_fault
+from tag.keys.entropy import Entropy, EntropyError, health_fault
 
 COUNTING = bytes(range(256)) * 4
 

@@ -95,7 +95,7 @@ def test_stock_table_is_refused_with_what_to_do() -> None:
 
 
 def test_every_difference_of_a_map_is_named() -> None:
-    there, wanted = "log at 0x300000, 1024 KB", "log at 0x280000, 1536 KB"
+    there, wanted = "log at 0x300000, 1024 KB", "log at 0x2b0000, 1344 KB"
     cases = {
         f"it has {there}; board esp32_devkitc says {wanted}": MOVED,
         "it has no partition keys": tuple(p for p in MAP.partitions if p.label != "keys"),

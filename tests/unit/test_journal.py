@@ -14,7 +14,7 @@ def device():
 
 
 def opened(device, reserve=3):
-    from tag.journal import Journal
+    from tag.store.journal import Journal
 
     journal = Journal(new_ring(device, size_max=200, reserve=reserve))
     journal.open()
@@ -22,7 +22,7 @@ def opened(device, reserve=3):
 
 
 def test_samples_events_and_boots_come_back_in_order(device):
-    from tag.journal import BOOT_ENTRY, EVENT_ENTRY, SAMPLE_ENTRY
+    from tag.store.journal import BOOT_ENTRY, EVENT_ENTRY, SAMPLE_ENTRY
 
     journal = opened(device)
     journal.append_boot(7, 12, 3)
@@ -101,7 +101,7 @@ def test_an_empty_journal_has_no_entries_and_no_boot(device):
 
 
 def test_a_full_journal_that_cannot_note_the_free_hides_sealed_entries_for_this_life(device):
-    from tag.ringlog import RingFull
+    from tag.store.ringlog import RingFull
 
     journal = opened(device, reserve=0)
     with pytest.raises(RingFull):
@@ -115,8 +115,8 @@ def test_a_full_journal_that_cannot_note_the_free_hides_sealed_entries_for_this_
 
 
 def test_urgent_events_and_their_boot_go_into_the_reserve_of_a_full_journal(device):
-    from tag.journal import Journal
-    from tag.ringlog import RingFull
+    from tag.store.journal import Journal
+    from tag.store.ringlog import RingFull
 
     def reserved():
         journal = Journal(new_ring(device, size_max=200, reserve_sectors=1))
@@ -140,8 +140,8 @@ def test_urgent_events_and_their_boot_go_into_the_reserve_of_a_full_journal(devi
 
 _APPEND = """
 import gc
-from tag.journal import Journal
-from tag.ringlog import Ring
+from tag.store.journal import Journal
+from tag.store.ringlog import Ring
 
 class Chip:
     # Stands for the C Partition: takes writes without allocating.
@@ -193,7 +193,7 @@ def test_samples_and_short_events_allocate_nothing_on_micropython():
 _RECORD = (
     _APPEND.split("journal = ", maxsplit=1)[0]
     + """
-from tag.recordlog import RecordLog
+from tag.store.recordlog import RecordLog
 
 records = RecordLog(Ring(Chip(0), 0, 16, entry_size_max=1100, reserve_slots=24))
 records.open()

@@ -8,7 +8,7 @@ from sealtrail.evidence.verify import judge
 from sealwire import labels
 from sealwire.record import parse_envelope, parse_record, sig_structure_parts
 from tag import faults
-from tag.entropy import EntropyError
+from tag.keys.entropy import EntropyError
 from tests.fakes import nor
 from tests.power_loss import key_scenario
 from tests.power_loss.key_scenario import REQUEST, KeyTripScenario, Part, Signer
@@ -343,7 +343,7 @@ class Unreadable(Part):
 def test_key_sectors_are_read_three_times_and_never_erased_for_an_error(
     bench, monkeypatch, failures, is_lost
 ):
-    from tag.keyslots import KeySlots
+    from tag.store.keyslots import KeySlots
 
     bench.tag.sample(1)
     seed = bench.tag.storage.key_slots.active()[1]
@@ -370,7 +370,7 @@ def test_key_sectors_are_read_three_times_and_never_erased_for_an_error(
 
 def test_a_torn_reading_of_a_sound_slot_erases_nothing(bench):
     """Garbage without an error, as at a sagging supply: read again before it is erased."""
-    from tag.keyslots import KeySlots
+    from tag.store.keyslots import KeySlots
 
     class Sagging(KeySlots):
         bad_reads = 2

@@ -17,7 +17,7 @@ def device():
 
 @pytest.fixture
 def slots(device):
-    from tag.keyslots import KeySlots
+    from tag.store.keyslots import KeySlots
 
     return KeySlots(device, 0, 1)
 
@@ -33,7 +33,7 @@ def test_the_first_seed_is_epoch_0(slots):
 
 
 def test_a_second_first_seed_is_refused(slots):
-    from tag.keyslots import KeySlotError
+    from tag.store.keyslots import KeySlotError
 
     slots.store_first(FIRST)
     with pytest.raises(KeySlotError):
@@ -56,7 +56,7 @@ def test_a_finished_seed_is_active_and_the_old_one_is_gone_from_flash(slots, dev
 
 
 def test_steps_out_of_order_are_refused(slots):
-    from tag.keyslots import KeySlotError
+    from tag.store.keyslots import KeySlotError
 
     with pytest.raises(KeySlotError):
         slots.begin(1, FIRST)

@@ -14,7 +14,7 @@ micropython_on_cpython.install()
 from sealwire import labels
 from tag.drivers.lid import Lid
 from tag.drivers.lis2dh12 import LIS2DH12, SHOCK_READ_MS
-from tag.motion import LidWatch, Motion, ShockMerger, TiltWatch, tilt_deg
+from tag.sensing.motion import LidWatch, Motion, ShockMerger, TiltWatch, tilt_deg
 
 TILTED = (940, 0, 342)  # 70 degrees
 PROFILE = SimpleNamespace(shock_mg=6000, tilt_deg=45, tilt_hold_s=300)

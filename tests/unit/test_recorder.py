@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""tag.recorder: every accepted entry stands in exactly one signed record, whatever happens."""
+"""The recorder: every accepted entry stands in exactly one signed record, whatever happens."""
 
 import hashlib
 import itertools
@@ -130,7 +130,7 @@ def test_a_custody_event_that_flash_refuses_is_never_confirmed():
     parts = TagParts()
     parts.recorder.begin(1, "0.1.0")
     parts.log.before_op = refuse
-    from tag.ringlog import RingFull
+    from tag.store.ringlog import RingFull
 
     with pytest.raises(RingFull):
         parts.recorder.custody_event(labels.EVENT_OFFER, [1, b"holder00", b"statement"])

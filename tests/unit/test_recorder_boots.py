@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""tag.recorder in a boot loop: a boot burns nothing before its first entry, and little after."""
+"""The recorder in a boot loop: a boot burns nothing before its first entry, and little after."""
 
 import pytest
 
 from sealwire import labels
 from sealwire.record import parse_record
-from tag.ringlog import RingFull
+from tag.store.ringlog import RingFull
 from tests.fakes.tagparts import TagParts
 
 BOOTS = 1_000

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""tag.recorder when the log fills up: readings wait, then are refused aloud; custody is kept."""
+"""The recorder when the log fills up: readings wait, then are refused aloud; custody is kept."""
 
 import pytest
 
 from sealwire import cbor, labels, profile
 from sealwire.record import parse_record
-from tag import logspace
-from tag.ringlog import RingFull
-from tag.trip import Trip
+from tag.recording import logspace
+from tag.recording.trip import Trip
+from tag.store.ringlog import RingFull
 from tests.fakes.tagparts import TagParts
 
 LOG_SECTORS = 28  # journal 16, record log 12, of which 2 are reserve

@@ -15,7 +15,7 @@ def device():
 
 
 def opened(device):
-    from tag.recordlog import RecordLog
+    from tag.store.recordlog import RecordLog
 
     records = RecordLog(new_ring(device, sector_count=5, size_max=260, slot_count=60, first=5))
     records.open()
@@ -23,7 +23,7 @@ def opened(device):
 
 
 def opened_journal(device):
-    from tag.journal import Journal
+    from tag.store.journal import Journal
 
     journal = Journal(new_ring(device, sector_count=5))
     journal.open()
@@ -58,7 +58,7 @@ def test_head_hash_and_journal_next_are_of_the_newest_record_now_and_after_a_boo
 
 
 def test_the_head_is_found_when_the_newest_sector_holds_only_marks(device):
-    from tag.ringlog import RingFull
+    from tag.store.ringlog import RingFull
 
     records = opened(device)
     with pytest.raises(RingFull):
@@ -98,7 +98,7 @@ def test_a_receipt_beyond_the_head_is_refused(device):
 
 
 def test_acknowledged_records_stay_readable_until_their_place_is_needed(device):
-    from tag.ringlog import RingFull
+    from tag.store.ringlog import RingFull
 
     records = opened(device)
     for n in range(10):
@@ -114,7 +114,7 @@ def test_acknowledged_records_stay_readable_until_their_place_is_needed(device):
 
 
 def test_a_cut_between_record_and_free_is_decided_by_the_record(device):
-    from tag.recordlog import recover_pair
+    from tag.store.recordlog import recover_pair
 
     journal, records = opened_journal(device), opened(device)
     for n in range(10):
@@ -129,8 +129,8 @@ def test_a_cut_between_record_and_free_is_decided_by_the_record(device):
 
 
 def test_a_record_log_ahead_of_its_journal_is_an_error_not_a_loss(device):
-    from tag.recordlog import recover_pair
-    from tag.ringlog import RingError
+    from tag.store.recordlog import recover_pair
+    from tag.store.ringlog import RingError
 
     journal, records = opened_journal(device), opened(device)
     records.append(record(0), 5)

@@ -12,7 +12,7 @@ from tests.power_loss.kit import fixed_entropy
 def new_ring(
     device=None, sector_count=4, slot_count=20, size_max=100, reserve=3, first=0, **settings
 ):
-    from tag.ringlog import Ring
+    from tag.store.ringlog import Ring
 
     device = device or Nor(first + sector_count)
     return Ring(
@@ -40,7 +40,7 @@ def ring(device):
 
 
 def fill(ring, is_urgent=False):
-    from tag.ringlog import RingFull
+    from tag.store.ringlog import RingFull
 
     try:
         while True:
@@ -132,7 +132,7 @@ def test_the_reserve_takes_marks_that_free_no_sector(ring, device):
 
 @pytest.mark.parametrize("reserve", [0, 3])
 def test_when_all_slots_are_out_a_mark_that_frees_a_sector_goes_into_a_header(reserve):
-    from tag.ringlog import RingFull
+    from tag.store.ringlog import RingFull
 
     device = Nor(4)
     ring = new_ring(device, reserve=reserve)
@@ -190,7 +190,7 @@ def test_reading_on_costs_one_read_an_entry(ring, device):
 
 
 def test_what_is_refused_is_not_written_not_even_after_an_unclean_boot(ring, device):
-    from tag.ringlog import RingFull
+    from tag.store.ringlog import RingFull
 
     fill(ring)
     again = reopened(device)
@@ -205,7 +205,7 @@ def test_what_is_refused_is_not_written_not_even_after_an_unclean_boot(ring, dev
 
 @pytest.mark.parametrize("spared", [1, 2])
 def test_ordinary_entries_leave_the_reserve_and_urgent_ones_use_all_of_it(spared):
-    from tag.ringlog import RingFull
+    from tag.store.ringlog import RingFull
 
     device = Nor(6)
     ring = new_ring(device, sector_count=6, reserve_sectors=spared)
@@ -223,7 +223,7 @@ def test_ordinary_entries_leave_the_reserve_and_urgent_ones_use_all_of_it(spared
 
 
 def test_a_sector_that_an_urgent_entry_opened_is_not_for_ordinary_ones():
-    from tag.ringlog import RingFull
+    from tag.store.ringlog import RingFull
 
     ring = new_ring(Nor(6), sector_count=6, reserve_sectors=2)
     ring.open()
@@ -307,7 +307,7 @@ def test_what_was_freed_in_time_is_not_lost(device):
 
 
 def test_the_mode_can_be_turned_on_and_off_and_the_count_stays(device):
-    from tag.ringlog import RingFull
+    from tag.store.ringlog import RingFull
 
     ring = reopened(device)
     count = fill(ring)
@@ -333,7 +333,7 @@ def test_the_mode_can_be_turned_on_and_off_and_the_count_stays(device):
 
 
 def test_a_ring_without_a_slot_for_a_mark_can_still_be_told_to_overwrite():
-    from tag.ringlog import RingFull
+    from tag.store.ringlog import RingFull
 
     device = Nor(4)
     ring = new_ring(device, reserve=0)
@@ -408,7 +408,7 @@ def test_opening_with_a_torn_tail_leaves_flash_byte_identical_too(ring, device):
 def test_a_log_has_a_random_id_of_its_own():
     import os
 
-    from tag.ringlog import Ring
+    from tag.store.ringlog import Ring
 
     ids = set()
     for _ in range(3):
@@ -419,7 +419,7 @@ def test_a_log_has_a_random_id_of_its_own():
 
 
 def refusal(device, **geometry):
-    from tag.ringlog import RingError
+    from tag.store.ringlog import RingError
 
     ring = new_ring(device, **geometry)
     before = bytes(device.memory)
@@ -472,7 +472,7 @@ def test_two_logs_mixed_are_refused():
 
 
 def test_random_content_never_crashes_and_never_invents_an_entry():
-    from tag.ringlog import RingError
+    from tag.store.ringlog import RingError
 
     dice = random.Random(3)
     for _ in range(200):
@@ -482,7 +482,7 @@ def test_random_content_never_crashes_and_never_invents_an_entry():
 
 
 def test_random_damage_to_a_log_never_crashes_and_never_invents_an_entry(ring, device):
-    from tag.ringlog import RingError
+    from tag.store.ringlog import RingError
 
     for index in range(55):
         ring.append(1, index.to_bytes(4, "little"))
@@ -625,9 +625,9 @@ def test_an_entry_overwritten_under_the_reader_is_a_step_in_the_index(ring):
 
 
 def open_real_pair(device):
-    from tag.journal import Journal
-    from tag.recordlog import RecordLog
-    from tag.ringlog import Ring
+    from tag.store.journal import Journal
+    from tag.store.recordlog import RecordLog
+    from tag.store.ringlog import Ring
 
     journal = Journal(Ring(device, 0, 16, entry_size_max=768, reserve_slots=24))
     records = RecordLog(Ring(device, 16, 496, entry_size_max=1100, reserve_slots=24))
@@ -637,8 +637,8 @@ def open_real_pair(device):
 
 
 def test_both_logs_of_2_mb_recover_full_within_530_reads_33_kb_and_4_programs():
-    from tag.recordlog import recover_pair
-    from tag.ringlog import RingFull
+    from tag.store.recordlog import recover_pair
+    from tag.store.ringlog import RingFull
 
     device = Nor(512)
     journal, records = open_real_pair(device)

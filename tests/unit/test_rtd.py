@@ -10,7 +10,7 @@ from boards.virtual.firmware_side.chips.max31865 import resistance_ohm
 from tests.fakes import micropython_on_cpython
 
 micropython_on_cpython.install()
-from tag import rtd
+from tag.sensing import rtd
 
 # Pt1000 ohm, from the standard's equation (facts: market and rules, 4.2).
 PUBLISHED = [(-196, 202.465), (-150, 397.232), (-130, 480.048), (-80, 683.254), (0, 1000.0)]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""tag.sampler: nothing is dropped silently, and an alarm is sealed at once."""
+"""tag.recording.sampler: nothing is dropped silently, and an alarm is sealed at once."""
 
 from sealwire import labels, profile
-from tag.sampler import Sampler
+from tag.recording.sampler import Sampler
 from tests.fakes.clockwork import FakeUptime
 
 RULES = [

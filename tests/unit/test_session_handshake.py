@@ -6,7 +6,7 @@ import os
 import pytest
 
 from sealwire import access, labels, protocol
-from tag import statestore
+from tag.store import statestore
 from tests.fakes.access_parts import (
     NOW_S,
     FakeState,
@@ -172,7 +172,7 @@ def test_fifty_challenges_of_a_dead_random_source_differ_over_reboots():
 
 
 def test_a_failed_random_source_stops_no_session(tag):
-    from tag.entropy import EntropyError
+    from tag.keys.entropy import EntropyError
 
     class Dead:
         def random(self, size):

@@ -4,7 +4,7 @@
 import pytest
 
 from sealwire import cbor, protocol
-from tag.flashregion import RingError
+from tag.store.flashregion import RingError
 from tests.fakes.access_parts import PlainVisitor, make_ticket
 from tests.fakes.rolling_tag import RollingTag
 

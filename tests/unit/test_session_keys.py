@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sealwire import labels, protocol, record, statement
-from tag import statestore
+from tag.store import statestore
 from tests.fakes.access_parts import Person, PlainVisitor, TagParts, make_ticket, verify
 
 

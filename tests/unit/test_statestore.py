@@ -15,7 +15,7 @@ def device():
 
 
 def opened(device, **geometry):
-    from tag.statestore import StateStore
+    from tag.store.statestore import StateStore
 
     store = StateStore(new_ring(device, sector_count=14, **{"size_max": 260, **geometry}))
     store.open()
@@ -91,7 +91,7 @@ def test_one_put_writes_a_bounded_amount(device):
 
 
 def test_values_beyond_the_room_are_refused_and_nothing_is_lost(device):
-    from tag.ringlog import RingFull
+    from tag.store.ringlog import RingFull
 
     store = opened(device)
     kept = {}
@@ -114,7 +114,7 @@ def test_wipe_leaves_no_trace_of_any_value(device):
 
 
 def test_visitor_state_goes_and_the_enrolment_stays(device):
-    from tag import statestore
+    from tag.store import statestore
 
     store = opened(device)
     store.put(statestore.CERTIFICATE, b"c")

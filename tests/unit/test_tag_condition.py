@@ -6,7 +6,7 @@ import pytest
 from sealtrail.commands.tag_condition import condition_fields, warning_of
 from sealtrail.radio.visit import has_problem
 from sealwire.access import FormError, Ready, pack_ready, parse_ready
-from tag import adverts
+from tag.visit import adverts
 
 BTHOME = "0000fcd2-0000-1000-8000-00805f9b34fb"
 

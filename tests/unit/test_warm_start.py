@@ -17,10 +17,10 @@ RECORD = bytes(213)
 
 def open_pair(device, rtc):
     """Both logs of 2 MB as the storage opens them, recovered."""
-    from tag import rtcmemory
-    from tag.journal import Journal
-    from tag.recordlog import RecordLog, recover_pair
-    from tag.ringlog import Ring
+    from tag.store import rtcmemory
+    from tag.store.journal import Journal
+    from tag.store.recordlog import RecordLog, recover_pair
+    from tag.store.ringlog import Ring
 
     rings = []
     for first, count, size_max, part in ((0, 16, 768, 1), (16, 496, 1100, 2)):
@@ -109,7 +109,7 @@ def test_what_a_warm_start_did_not_read_is_learned_in_a_few_reads_when_asked_for
 
 
 def test_a_newest_record_in_the_sector_before_costs_two_reads_more():
-    from tag.ringlog import RingFull
+    from tag.store.ringlog import RingFull
 
     device, rtc = Nor(512), FakeRTC()
     journal, records = open_pair(device, rtc)
@@ -146,7 +146,7 @@ def test_a_thousand_warm_boots_without_an_append_leave_flash_byte_identical():
 
 
 def small_ring(device, hint, **geometry):
-    from tag.ringlog import Ring
+    from tag.store.ringlog import Ring
 
     settings = {"entry_size_max": 100, "reserve_slots": 3, "slot_count": 20, **geometry}
     ring = Ring(device, 0, 5, entropy=fixed_entropy, hint=hint, **settings)
@@ -155,7 +155,7 @@ def small_ring(device, hint, **geometry):
 
 
 def rtc_hint(rtc):
-    from tag.rtcmemory import RECORDS, RingHint
+    from tag.store.rtcmemory import RECORDS, RingHint
 
     return RingHint(rtc, RECORDS)
 
@@ -255,7 +255,7 @@ def test_a_hint_from_before_a_format_changes_nothing():
 
 
 def test_a_log_of_another_geometry_or_a_foreign_one_is_refused_with_a_hint_too():
-    from tag.ringlog import Ring, RingError
+    from tag.store.ringlog import Ring, RingError
 
     image, content = image_and_rtc()
     rtc = FakeRTC()
@@ -341,8 +341,8 @@ def test_an_error_of_a_header_read_late_leaves_the_entry_out_and_the_next_try_in
 
 
 def test_the_clock_and_both_logs_share_the_memory_without_harm():
-    from tag import rtcmemory
     from tag.clock import SRC_SERIAL, Clock
+    from tag.store import rtcmemory
     from tests.fakes.clockwork import FakeUptime
 
     rtc = FakeRTC()
@@ -356,7 +356,7 @@ def test_the_clock_and_both_logs_share_the_memory_without_harm():
 
 
 def test_no_part_of_the_memory_passes_for_another():
-    from tag import rtcmemory
+    from tag.store import rtcmemory
 
     rtc = FakeRTC()
     rtcmemory.RingHint(rtc, rtcmemory.JOURNAL).store(1, 2, 3, 4)
@@ -369,8 +369,8 @@ _STORAGE = """
 from clockwork import FakeRTC
 from nor import Nor
 from tag.board import RTCMemory
-from tag.recordlog import recover_pair
-from tag.storage import Storage
+from tag.store.recordlog import recover_pair
+from tag.store.storage import Storage
 
 log, keys, rtc = Nor(64), Nor(16), RTCMemory(FakeRTC())
 

@@ -21,10 +21,10 @@ from access_tag_parts import CERTIFICATE, FakeRecorder, TagParts
 
 from sealwire import labels, record
 from sealwire.access import sha256
-from tag.adverts import AdvertIds, Live
 from tag.ed25519.sign import SigningKey
-from tag.gatt import GattService
 from tag.uptime import Uptime
+from tag.visit.adverts import AdvertIds, Live
+from tag.visit.gatt import GattService
 
 
 class Condition:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""firmware/tag/gatt.py on MicroPython, over an aioble that does what the real one does wrong.
+"""tag/visit/gatt.py on MicroPython, over an aioble that does what the real one does wrong.
 
 Prints one line for each case and "done".
 """
@@ -13,7 +13,7 @@ from aioble import air
 
 from sealwire import labels, protocol
 from sealwire.frames import Joiner
-from tag import adverts, gatt
+from tag.visit import adverts, gatt
 
 
 class Uptime:

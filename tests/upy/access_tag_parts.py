@@ -13,11 +13,11 @@ from binascii import unhexlify
 from access_sync_pipe import make_record
 
 from sealwire import access, frames, labels, protocol, record, statement
-from tag import statestore
-from tag.admission import Admission
 from tag.clock import SRC_SERIAL, Clock
-from tag.session import AccessSession
-from tag.trip import Trip
+from tag.recording.trip import Trip
+from tag.store import statestore
+from tag.visit.admission import Admission
+from tag.visit.session import AccessSession
 
 ACCESS_KEY = bytes(range(32))
 # Of the vectors: a fixed key of tests/vectors/chain.py.
@@ -121,7 +121,7 @@ class FakeRecorder:
         self.session_count += 1
 
     def custody_event(self, code, content):
-        from tag.ringlog import RingFull
+        from tag.store.ringlog import RingFull
 
         if self.is_full:
             raise RingFull("full")

@@ -6,9 +6,9 @@ import os
 from keylife_tag import NOW_S, RULES, SERIAL, TRIP, Bench, Fleet, refusal
 
 from sealwire import cbor, labels, record
-from tag import dockcodes as d
 from tag.clock import SRC_SERIAL
-from tag.entropy import EntropyError
+from tag.dock import codes as d
+from tag.keys.entropy import EntropyError
 
 
 def public_key_of(proof):

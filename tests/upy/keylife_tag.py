@@ -6,12 +6,13 @@ import os
 from nor import Nor
 
 from sealwire import cbor, profile, record
-from tag import dock, dockcodes
 from tag.app import App
 from tag.clock import Clock
+from tag.dock import codes as dockcodes
+from tag.dock import serve as dock
 from tag.ed25519.sign import SigningKey
-from tag.entropy import Entropy
-from tag.storage import Storage
+from tag.keys.entropy import Entropy
+from tag.store.storage import Storage
 
 KEYS_SECTORS = 10
 LOG_SECTORS = 24

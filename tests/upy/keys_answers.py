@@ -6,7 +6,7 @@ from binascii import hexlify
 from keylife_tag import TRIP, Bench
 
 from sealwire.protocol import KEYS_END
-from tag.keylist import list_keys
+from tag.keys.keylist import list_keys
 
 bench = Bench()
 certificate = bench.enrol()

@@ -14,7 +14,7 @@ from sealwire import labels
 from tag.drivers.lid import Lid
 from tag.drivers.lis2dh12 import LIS2DH12, SHOCK_READ_MS
 from tag.drivers.max31865 import MAX31865
-from tag.motion import LidWatch, Motion
+from tag.sensing.motion import LidWatch, Motion
 
 LOOK_MS = 60_000
 

@@ -11,7 +11,7 @@ from sensor_bench import I2CBus, Pin, Uptime, World
 from sealwire import labels
 from tag.drivers.lid import Lid
 from tag.drivers.lis2dh12 import LIS2DH12
-from tag.motion import LidWatch, Motion
+from tag.sensing.motion import LidWatch, Motion
 
 
 class RealWorld(World):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Seeds: each contribution changes them, a failed source gives none."""
 
-from tag.entropy import Entropy, EntropyError
+from tag.keys.entropy import Entropy, EntropyError
 
 
 def counting(start):

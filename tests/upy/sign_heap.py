@@ -6,7 +6,7 @@ import gc
 from tag.ed25519 import programs, sign
 from tag.ed25519.inverse import invert
 from tag.ed25519.limbs import bytes_from_limbs, limbs_from_bytes, make_canonical
-from tag.signer import SoftwareSigner
+from tag.keys.signer import SoftwareSigner
 
 key = sign.SigningKey(bytes(range(32)))
 message = (bytes(10), bytes(140))
@@ -75,7 +75,7 @@ print("key", any(key._secret) or any(key._prefix))
 
 class Broken:
     def random(self, size):
-        from tag.entropy import EntropyError
+        from tag.keys.entropy import EntropyError
 
         raise EntropyError("repetition")
 

@@ -60,3 +60,9 @@ def judged(jobs: Iterable[dict[str, Any]], folder: Path, timeout_s: float = 120)
     ]
     assert len(answers) == count
     return answers
+
+
+def exports(module: str) -> dict[str, Any]:
+    """The exported values of a module of the page that JSON can hold; functions as strings."""
+    found: dict[str, Any] = json.loads(run_node("exports.mjs", module))
+    return found

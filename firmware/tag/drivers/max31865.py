@@ -13,7 +13,7 @@ from micropython import const
 
 from sealwire import labels
 
-from ..rtd import centi_c_of_code
+from ..sensing.rtd import centi_c_of_code
 
 _CONFIG = const(0x00)
 _RTD_MSB = const(0x01)

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 import micropython
 
-from . import programs
+from ..ed25519 import programs
 from .constants import COMB_SHA256, COMB_SIZE
 from .slots import Z
 

@@ -10,7 +10,7 @@ from array import array
 
 import micropython
 
-from . import programs, slots
+from ..ed25519 import programs, slots
 from .constants import D2, ROOT_OF_MINUS_1, SMALL_ORDER_YS, D
 from .field_vm import run_program
 from .inverse import invert

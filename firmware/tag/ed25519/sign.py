@@ -6,7 +6,7 @@ one call at a time: nothing here waits, so tasks cannot interleave. A signature'
 wiped from it when the signature is made.
 """
 
-from . import verify as _verify
+from ..ed25519 import verify as _verify
 from .comb import Comb, load_table
 from .point import Point
 from .scalar import ScalarField, new_scalar, store

@@ -12,7 +12,7 @@ exactly when the equation does. One chain of doublings serves all three products
 t S B, whose columns lie one bit apart, joins for the last eleven bits.
 """
 
-from . import programs, slots
+from ..ed25519 import programs, slots
 from .comb import COLUMN_COUNT
 from .scalar import new_scalar, store
 

@@ -3,7 +3,7 @@
 
 Calls `dock.serve_one("<hex>")` on the tag and reads the line `ST1 <hex>`; whatever else
 the tag prints is ignored. Request: CBOR {0: op, 1: arguments}; answer: {0: code, 1:
-result}. The tag's half is firmware/tag/dock.py; the numbers here mirror it.
+result}. The tag's half is firmware/tag/dock/serve.py; the numbers here mirror it.
 """
 
 import binascii
@@ -215,7 +215,7 @@ class Dock:
         self, op: int, content: dict[int, Any] | None = None, timeout_s: float = _TIMEOUT_S
     ) -> dict[int, Any]:
         request = cbor2.dumps({0: op, 1: content or {}}, canonical=True).hex()
-        code = f"from tag import dock\ndock.serve_one('{request}')"
+        code = f"from tag.dock import serve as dock\ndock.serve_one('{request}')"
         try:
             printed = self._repl.run(code, timeout_s)
         except DeviceError as problem:

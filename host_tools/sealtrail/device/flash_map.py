@@ -20,7 +20,7 @@ APP_ALIGNMENT = 0x10000
 KEPT_LABELS = ("log", "keys")
 OUR_LABELS = ("vfs", *KEPT_LABELS)
 # keys: 2 seed sectors and the state ring; log: 16 journal sectors and the record log.
-SIZES_MIN = {"vfs": 448 << 10, "keys": 64 << 10, "log": 1536 << 10}
+SIZES_MIN = {"vfs": 640 << 10, "keys": 64 << 10, "log": 1344 << 10}
 
 # Runs on the tag: every partition it knows, one tuple a line.
 _LIST_CODE = (

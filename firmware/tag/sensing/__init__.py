@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""What sensors say, as temperatures and events."""

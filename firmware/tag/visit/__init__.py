@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Visitors by radio: adverts, links, sessions, handovers."""
