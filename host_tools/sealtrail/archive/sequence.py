@@ -118,7 +118,7 @@ def _end_of(body: bytes, offset: int, index: int, upload: Upload) -> int:
 
 def _take(item: bytes, index: int, upload: Upload) -> None:
     try:
-        if statement_type(item) is not None:
+        if not _is_plainly_record(item) and statement_type(item) is not None:
             upload.statements.append((index, read_statement(item)))
         elif upload.statements:
             raise Refusal("R1", "record after a statement")
@@ -126,3 +126,12 @@ def _take(item: bytes, index: int, upload: Upload) -> None:
             upload.records.append(read_record(item, index))
     except Refusal as refusal:
         upload.refused = Refused(index, None, refusal.rule, refusal.reason, refusal.detail)
+
+
+def _is_plainly_record(item: bytes) -> bool:
+    """Whether key 0 of the payload is below 16, without decoding all of it.
+
+    It comes first in a sorted map and takes one byte; a False says nothing yet.
+    """
+    payload = open_envelope(item).payload
+    return len(payload) > 2 and payload[1] == 0 and payload[2] < 16
