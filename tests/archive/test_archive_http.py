@@ -2,16 +2,13 @@
 """The archive over real HTTP on loopback: every request, every role, every bad input."""
 
 import contextlib
-import threading
 from collections.abc import Iterator
 
 import httpx2
 import pytest
-import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sealtrail.archive.api import UPLOAD_SIZE_MAX, ArchiveApi
-from sealtrail.archive.archive import Archive
+from sealtrail.archive.api import UPLOAD_SIZE_MAX
 from sealtrail.archive.server import Address, check
 from sealtrail.errors import StorageError, UsageError
 from sealtrail.evidence.cose import VerifyingKey
@@ -20,30 +17,12 @@ from sealtrail.keys import service, ticket
 from sealtrail.keys.shelf import Shelf
 from sealwire import access
 from tests.archive.parts import ACCESS_KEY, Shop, grown, part, shop
+from tests.archive.serving import serving
 from tests.fakes.owner import DAY_S, owner, owner_with_scrypt
 from tests.vectors.chain import STRANGER, TAG_EPOCH_1
 
 __all__ = ["owner", "owner_with_scrypt", "shop"]
 SEQUENCE = {"Content-Type": "application/cbor-seq"}
-
-
-@contextlib.contextmanager
-def serving(archive: Archive, *origins: str) -> Iterator[str]:
-    config = uvicorn.Config(
-        ArchiveApi(archive, origins).app(), host="127.0.0.1", port=0, log_level="warning",
-        lifespan="off",
-    )  # fmt: skip
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        thread.join(0.01)
-    try:
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 class Web:
