@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Runs the archive: HTTPS by --cert and --key; plain HTTP on loopback only, unless insisted on."""
 
+import contextlib
 import ipaddress
-import signal
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -38,16 +38,15 @@ def serve(
     Raises UsageError for an address or certificate that cannot be used.
     """
     check(address)
-    listener = _listener(address)
-    host, port = listener.getsockname()[:2]
-    scheme = "https" if address.cert else "http"
-    shown = f"[{host}]" if ":" in host else host
     server = uvicorn.Server(_config(archive, address, origins))
-    ready(f"{scheme}://{shown}:{port}")
-    try:
-        server.run(sockets=[listener])
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    with _listener(address) as listener:
+        host, port = listener.getsockname()[:2]
+        scheme = "https" if address.cert else "http"
+        shown = f"[{host}]" if ":" in host else host
+        ready(f"{scheme}://{shown}:{port}")
+        # Ctrl-C is how it is stopped: uvicorn has finished what was in work by then.
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
 
 
 def _config(archive: Archive, address: Address, origins: Sequence[str]) -> uvicorn.Config:

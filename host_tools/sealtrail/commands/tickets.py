@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Commands on tickets: ticket issue, show. Parse, call, print."""
+"""Commands on tickets: ticket issue, show, revoke. Parse, call, print."""
 
 # ruff: noqa: PLC0415 -- each command loads what it needs: --help stays fast
 
@@ -143,6 +143,47 @@ def ticket_show(
     rows = [(e.name, e.serial, e.person, e.role, _terms_text(e)) for e in entries]
     session.table("tickets", ("name", "tag", "holder", "role", "terms"), rows)
     session.answer({"tickets": [_ticket_json(entry) for entry in entries]})
+
+
+@_ticket.command("revoke")
+def ticket_revoke(
+    context: typer.Context,
+    tag: Annotated[str, typer.Option(help="The tag's serial.", metavar="SERIAL")],
+    number: Annotated[
+        int | None, typer.Option(help="A ticket of the holder whose phone is lost.", min=1)
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="All tickets issued so far, of everybody.")
+    ] = False,
+) -> None:
+    """Revokes the tickets of one holder, or all tickets of a tag.
+
+    The next visitor who was online since brings it to the tag, which then opens to them no
+    more; until then they still work, and their use is in the chain. A list holds 8 tickets;
+    when it is full, --all begins anew. Also end the client's token: `archive client revoke`.
+
+    \b
+    Examples:
+      sealtrail ticket revoke --tag ST-0001 --number 7
+      sealtrail ticket revoke --tag ST-0001 --all
+    """
+    from sealtrail.keys import ticket
+
+    session = session_of(context)
+    if (number is None) != every:
+        raise UsageError("--number N or --all", "`sealtrail ticket show` lists the numbers.")
+    state = ticket.revoke(session.home, session.clock, tag, number)
+    what = f"all below number {state.floor}" if every else ", ".join(map(str, state.revoked))
+    session.say(f"{tag}: revoked {what or 'nothing new'} (state {state.rev})")
+    session.say("the tag learns it from the next visitor with a ticket issued from now on")
+    session.answer(
+        {
+            "tag": tag,
+            "state": state.rev,
+            "floor": state.floor,
+            "revoked": list(state.revoked),
+        }
+    )
 
 
 def _ticket_json(entry: Any) -> dict[str, object]:
