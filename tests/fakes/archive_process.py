@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import TracebackType
 
@@ -18,21 +17,25 @@ _START_WAIT_S = 30
 class ArchiveProcess:
     """A running archive of *home*. *url* is there once the context is entered."""
 
-    def __init__(self, home: Path, *options: str, passphrase: Path | None = None) -> None:
+    def __init__(
+        self, home: Path, *options: str, passphrase: Path | None = None, **variables: str
+    ) -> None:
         self._command = [
             *(sys.executable, "-m", "sealtrail", "--home", str(home)),
             *("archive", "serve", "--port", "0", *options),
         ]
-        self._passphrase = passphrase
+        self._variables = dict(variables)
+        if passphrase is not None:
+            self._variables["SEALTRAIL_PASSPHRASE_FILE"] = str(passphrase)
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
 
     def __enter__(self) -> "ArchiveProcess":
-        variables = {} if self._passphrase is None else {
-            "SEALTRAIL_PASSPHRASE_FILE": str(self._passphrase)
-        }  # fmt: skip
         self._process = subprocess.Popen(
-            self._command, stdout=subprocess.PIPE, text=True, env={**environment(), **variables}
+            self._command,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**environment(), **self._variables},
         )
         assert self._process.stdout is not None
         match = re.search(r"https?://\S+", self._process.stdout.readline())
@@ -62,13 +65,3 @@ class ArchiveProcess:
             self._process.kill()
             self._process.wait()
         self._process.stdout.close()
-
-
-def wait_for(condition: object, timeout_s: float = 10.0) -> bool:
-    """Whether *condition* () became true in time."""
-    deadline_s = time.monotonic() + timeout_s
-    while time.monotonic() < deadline_s:
-        if condition():  # type: ignore[operator]
-            return True
-        time.sleep(0.01)
-    return False
