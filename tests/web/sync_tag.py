@@ -42,10 +42,8 @@ class PipeTag:
         commands = [] if args[0] == "-" else args[0].split(",")
         replies = [self.tag.command(unhexlify(frame)) for frame in commands]
         bulk = self.tag.bulk()
-        return "%s|%s" % (
-            _text([one for one in replies if one]),
-            _text([] if bulk is None else [bytes(bulk)]),
-        )
+        frames = [] if bulk is None else [bytes(bulk)]
+        return _text([one for one in replies if one]) + "|" + _text(frames)
 
 
 def main() -> None:

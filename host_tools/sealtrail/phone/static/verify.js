@@ -181,15 +181,15 @@ async function settle(chain) {
  * @param {number} index
  */
 function endOfItem(raw, offset, index) {
-  const window = raw.subarray(offset, offset + ITEM_SIZE_MAX);
+  const view = raw.subarray(offset, offset + ITEM_SIZE_MAX);
   try {
-    return offset + itemEnd(window);
+    return offset + itemEnd(view);
   } catch (fault) {
     if (!(fault instanceof CborRefused)) throw fault;
     if (fault.reason !== "truncated") {
       throw new NotVerified("refused", "R1", fault.reason, index, null);
     }
-    if (window.length === ITEM_SIZE_MAX) {
+    if (view.length === ITEM_SIZE_MAX) {
       throw new NotVerified("refused", "R1", "item too long", index, null);
     }
     throw new NotVerified("unreadable", "R1", "evidence cut", index, null);
