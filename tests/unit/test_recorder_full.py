@@ -239,6 +239,30 @@ def test_custody_that_was_refused_never_comes_back_and_takes_no_reading_with_it(
     assert reading_count(parts) == count and parts.recorder.unsealed_count == 0
 
 
+def test_custody_whose_free_mark_fails_is_confirmed_and_stands_once_as_do_the_readings(parts):
+    for value in (-19001, -19002, -19003):
+        assert sample(parts, [value])
+    journal_sectors = 16
+
+    def fail_free(number, op):
+        if op[0] < journal_sectors:
+            raise OSError(5)
+        return -1
+
+    parts.log.before_op = fail_free
+    head_seq = parts.recorder.custody_event(labels.EVENT_OFFER, CUSTODY)
+    parts.log.before_op = None
+    assert head_seq == parts.recorder.records.head_seq
+    for count in (4, 5):
+        assert sample(parts)
+        parts.recorder.seal_open_block()
+        assert len(events_of(parts, labels.EVENT_OFFER)) == 1
+        assert reading_count(parts) == count
+    parts.reboot()
+    begin(parts)
+    assert parts.recorder.unsealed_count == 0
+
+
 def test_a_trip_whose_end_finds_no_room_is_still_open_after_a_boot_and_ends_once_freed(parts):
     def trip_of(tag: TagParts) -> Trip:
         trip = Trip(tag.storage.state, tag.recorder)

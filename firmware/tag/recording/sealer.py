@@ -166,9 +166,13 @@ class Sealer:
             self._fall_behind()
             self.is_behind = self._journal.unsealed_count > 0
             raise
-        # A cut here: `recover_pair` frees what the record covers.
-        self._journal.free(self._journal.next)
+        # The event stands: what comes now must neither seal it again nor deny it.
         self._sealed()
+        try:
+            # A cut here: `recover_pair` frees what the record covers.
+            self._journal.free(self._journal.next)
+        except OSError as e:
+            self._note_fault(faults.STORAGE, "journal errno %s" % e.args[0])
 
     def _seal_from_flash(self, is_urgent) -> bool:
         """Seals every entry that no record covers, each boot's in records of its own.
