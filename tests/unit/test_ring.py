@@ -5,7 +5,16 @@ import random
 
 import pytest
 
-from tests.fakes.nor import SECTOR_SIZE, Nor
+from tests.fakes.nor import (
+    ERASE_FAULTS,
+    PROGRAM_FAULTS,
+    SECTOR_SIZE,
+    Dice,
+    Nor,
+    apply_op,
+    pages_of,
+    tear,
+)
 from tests.power_loss.kit import fixed_entropy
 
 
@@ -508,6 +517,29 @@ def test_format_begins_a_new_log(ring, device):
     assert (ring.next, list(ring.entries())) == (0, [])
     assert ring.append(1, b"x") == 0
     assert reopened(device).next == 1
+
+
+@pytest.mark.parametrize("order", ["format", "wipe"])
+def test_a_cut_anywhere_in_format_or_wipe_leaves_a_ring_that_opens(order):
+    device = Nor(4)
+    ring = new_ring(device)
+    ring.open()
+    for _ in range(70):
+        ring.append(1, bytes(9))
+        ring.free(ring.next)
+    memory = bytearray(device.memory)
+    device.log = ops = []
+    getattr(ring, order)()
+    for op in ops:
+        for page in pages_of(op):
+            for fault in ERASE_FAULTS if page[2] is None else PROGRAM_FAULTS:
+                torn = bytearray(memory)
+                tear(torn, page, fault, Dice(3))
+                again = new_ring(Nor(4, image=torn))
+                again.open()
+                getattr(again, order)()
+                assert again.append(1, b"new") == 0
+            apply_op(memory, page)
 
 
 def test_format_makes_a_foreign_partition_usable():

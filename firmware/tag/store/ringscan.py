@@ -30,19 +30,19 @@ class Survey:
         self.is_next_valid = False
         self.firsts = array("I", [0] * sector_count)
         self._seqs = array("I", [0] * sector_count)
-        is_foreign = False
+        strange_count = 0
         header = bytearray(HEADER_SIZE)
         for sector in range(sector_count):
             flash.read(sector, 0, header)
             fields = ringframe.parse_header(header)
             if fields is not None:
                 self._note_header(sector, fields, sector_count)
-            elif sector > 0 and not ringframe.is_empty_header(header):
-                # Sector 0 is excused: a cut in the very first append leaves anything there.
-                is_foreign = True
+            elif not ringframe.is_empty_header(header):
+                strange_count += 1
         if self.newest is not None:
             self._keep_fitting(sector_count)
-        elif is_foreign:
+        elif strange_count > 1:
+            # One is excused: a cut in the very first append or in `format` leaves anything there.
             raise RingError("foreign", "neither blank nor a log; format it to use it")
 
     def _note_header(self, sector, fields, sector_count):
