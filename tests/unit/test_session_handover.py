@@ -156,6 +156,16 @@ def test_an_accept_that_names_an_offer_when_none_waits_is_stale(dock):
     assert dock.accept(k13=bytes(32))[0] == protocol.STALE_HEAD
 
 
+def test_an_offer_that_a_full_log_refuses_leaves_the_earlier_one_waiting(dock):
+    signed, _ = dock.offer()
+    dock.tag.recorder.is_full = True
+    _, answer = dock.offer(k9=["S-9"])
+    assert answer == (protocol.FULL, b"")
+    dock.tag.recorder.is_full = False
+    assert dock.by_receiver.command(protocol.PENDING) == (protocol.OK, signed)
+    assert dock.accept(k13=access.sha256(signed))[0] == protocol.OK
+
+
 def test_a_full_log_says_so_and_keeps_no_offer(dock):
     dock.tag.recorder.is_full = True
     _, answer = dock.offer()

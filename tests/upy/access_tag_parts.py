@@ -80,6 +80,9 @@ class FakeRecordLog:
             raise IndexError(seq)
         return self.all[seq]
 
+    def settle(self):
+        pass
+
     def records(self, from_seq=0):
         for seq in range(max(from_seq, self.first_seq), len(self.all)):
             yield seq, self.all[seq]

@@ -14,6 +14,7 @@ from micropython import const
 from sealwire import labels
 
 from ..store import statestore
+from ..store.ringlog import RingFull
 
 _OFFERING = const(0)
 _OFFERED = const(1)
@@ -52,10 +53,18 @@ class PendingOffer:
                 self._store(_OFFERED, signed)
 
     def seal_offer(self, signed: bytes, content) -> int:
-        """Seals the offer's event and keeps the offer. Returns the head's seq."""
+        """Seals the offer's event and keeps the offer. Returns the head's seq.
+
+        Raises RingFull if it could not be kept: an earlier offer then waits on.
+        """
+        earlier = self._state.get(statestore.PENDING_OFFER)
         self._store(_OFFERING, signed)
-        # A cut here: no event in the chain; the offer is forgotten at boot.
-        head_seq = self._recorder.custody_event(labels.EVENT_OFFER, content)
+        # A cut here: no event in the chain; this offer and an earlier one are forgotten at boot.
+        try:
+            head_seq = self._recorder.custody_event(labels.EVENT_OFFER, content)
+        except RingFull:
+            self._put_back(earlier)
+            raise
         # A cut here: the event stands; at boot the offer waits.
         self._store(_OFFERED, signed)
         return head_seq
@@ -71,6 +80,18 @@ class PendingOffer:
         if signed is not None:
             self._state.delete(statestore.PENDING_OFFER)
         return head_seq
+
+    def _put_back(self, earlier):
+        """Undoes an OFFERING whose event was refused. While flash fails, the next boot does."""
+        try:
+            # A record that failed half-way must not turn up beside the earlier offer.
+            self._recorder.records.settle()
+            if earlier is None:
+                self._state.delete(statestore.PENDING_OFFER)
+            else:
+                self._state.put(statestore.PENDING_OFFER, earlier)
+        except OSError:
+            pass
 
     def _read(self) -> tuple:
         kept = self._state.get(statestore.PENDING_OFFER)
