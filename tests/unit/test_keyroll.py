@@ -9,6 +9,7 @@ from sealwire import labels
 from sealwire.record import parse_envelope, parse_record, sig_structure_parts
 from tag import faults
 from tag.keys.entropy import EntropyError
+from tag.recording.logspace import REFUSING, TAKING
 from tests.fakes import nor
 from tests.power_loss import key_scenario
 from tests.power_loss.key_scenario import REQUEST, KeyTripScenario, Part, Signer
@@ -84,6 +85,22 @@ def test_an_open_trip_rolls_every_24_hours_and_no_sooner(bench):
     bench.turn(HOUR_MS)
     assert bench.roll_count == 2
     bench.judge()
+
+
+def test_the_daily_roll_leaves_the_reserve_of_a_full_log_to_custody(bench):
+    bench.start_trip()
+    recorder = bench.tag.recorder
+    recorder.sealer.is_full = True  # found full
+    recorder.sealer._acknowledged = recorder.records.acknowledged
+    bench.turn(DAY_MS + HOUR_MS)
+    recorder.sealer.is_full, recorder.space.stage = False, REFUSING
+    bench.turn(DAY_MS)
+    assert bench.roll_count == 1
+    # What an acceptance owes is rolled all the same; and once a receipt came, the day's.
+    assert bench.tag.key_roll.roll() and bench.roll_count == 2
+    recorder.space.stage = TAKING
+    bench.turn(DAY_MS)
+    assert bench.roll_count == 3
 
 
 def test_no_roll_outside_a_trip(bench):

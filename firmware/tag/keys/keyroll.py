@@ -123,7 +123,10 @@ class KeyRoll:
         self.roll_if_due(trip)
 
     def roll_if_due(self, trip) -> None:
-        """K1: once in each trip, and every 24 h of it. Called every minute or so."""
+        """K1: once in each trip, and every 24 h of it while the log has room.
+
+        Called every minute or so.
+        """
         if self._unsettled is not None:
             self.settle()
         elif self._is_due(trip):
@@ -134,6 +137,8 @@ class KeyRoll:
             return False
         if self._is_owed or self._epoch.seq < trip.from_seq:
             return True
+        if self._recorder.is_refusing or not self._sealer.may_have_room:
+            return False  # a roll a day would use up the reserve, which is for custody
         if self._uptime.now_ms() - self._since_ms >= _ROLL_MS:
             return True
         since_s = self._epoch.since_s
