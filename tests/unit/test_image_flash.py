@@ -156,6 +156,19 @@ def test_dump_reads_them_first_and_then_it_may_go_on(home: Home) -> None:
     assert vet(tag, home) == vetted and 6 not in tag.asked
 
 
+def test_farewell_of_a_decommissioned_tag_is_not_erased_unread(home: Home) -> None:
+    tag = TagOnMap(MOVED).hold(4)
+    tag.is_ended = True
+    tag.acknowledged = 2  # all but the farewell
+    said = one_line_refusal(lambda: vet(tag, home))
+    assert "holds 1 records that no archive has" in said.message and "--dump" in said.hint
+    vetted = vet(tag, home, is_reading=True)
+    assert vetted.may_forget and vetted.dump == dumps(home)[0]
+    assert vet(tag, home) == vetted
+    tag.acknowledged = 3
+    assert vet(tag, home) == Vetted(may_forget=True)
+
+
 def test_unsealed_readings_count_only_when_the_log_goes(home: Home) -> None:
     tag = TagOnMap()
     tag.unsealed_count = 7

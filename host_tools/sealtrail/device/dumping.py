@@ -90,11 +90,12 @@ def spare_records(
     """Makes sure that the tag may lose its records; returns where they are, None if no need.
 
     With *is_forgetting* (its log will be erased) readings that no record covers yet count
-    too: the tag seals them first. Raises AccessRefused when something would be lost and the
-    user has not said *option* (*is_reading*).
+    too: the tag seals them first; a decommissioned one has none, but its farewell counts.
+    Raises AccessRefused when something would be lost and the user has not said *option*
+    (*is_reading*).
     """
     if not identity.is_enrolled:
-        return None
+        return _spare_unreceipted(dock, home, identity, is_reading, option, progress)
     if is_reading and identity.unsealed_count:
         with contextlib.suppress(DeviceError):  # judged by what is left, not by what it says
             dock.seal()
@@ -107,6 +108,17 @@ def spare_records(
             if is_reading
             else f"Add {option} to seal them and read everything into this home first.",
         )
+    return _spare_unreceipted(dock, home, identity, is_reading, option, progress)
+
+
+def _spare_unreceipted(
+    dock: Dock,
+    home: Home,
+    identity: Identity,
+    is_reading: bool,
+    option: str,
+    progress: Progress,
+) -> Path | None:
     if not identity.unreceipted_count:
         return None
     held = where_held(home, identity)
