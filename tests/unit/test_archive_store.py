@@ -169,6 +169,17 @@ def test_loose_records_that_the_tag_never_signed_go_when_their_place_is_known(sh
     assert (held["head"], held["loose"], held["forks"]) == (3, [], [])
 
 
+def test_a_forged_loose_record_spoils_nobody_elses_upload(shop: Shop):
+    tag = grown(shop.tag(), 3)
+    forged = split_off(tag, 2)
+    forged.add(key=STRANGER, samples=[[1]])
+    take(shop, part(forged, 2))
+    taken, held = take(shop, part(tag, 0, 2))
+    assert (taken.refused, held["head"], held["loose"]) == (None, 1, [[2, 2]])
+    taken, held = take(shop, part(tag, 2))
+    assert (taken.refused, held["head"], held["loose"]) == (None, 2, [])
+
+
 def test_loose_records_must_follow_each_other(shop: Shop):
     tag = grown(shop.tag(), 6)
     other = split_off(tag, 3)
