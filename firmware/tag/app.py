@@ -165,6 +165,7 @@ class App:
         self._use_profile(self._kept_spent())
         if self.key_roll.is_lost:
             self.note_fault(faults.SIGNER, "key lost: " + self._key_fault)
+        self.key_roll.note_waste()
         self.key_roll.resume(self.trip)
         self._show_led()
 

@@ -128,7 +128,25 @@ def test_the_chip_checks_signatures_of_its_own_keys():
         keys.verify(b"\x02" + bytes(32), signature, PARTS)
 
 
+def test_looking_for_a_key_writes_nothing():
+    bench = ChipBench()
+    keys = ChipKeys(bench.driver)
+    first = keys.create(b"")
+    begun = keys.begin(1)
+    before = bytes(bench.image)
+    assert keys.holds(first) and keys.holds(begun) and not keys.holds(b"\x02" + bytes(32))
+    assert bytes(bench.image) == before
+    assert keys.recover(first) and bytes(bench.image) != before
+    assert not keys.holds(begun)
+
+
 # ---- a chip that fails
+
+
+def test_a_silent_chip_may_hold_any_key():
+    bench = ChipBench()
+    bench.chip.is_off = True
+    assert ChipKeys(bench.driver).holds(b"\x02" + bytes(32))
 
 
 def test_a_chip_silent_at_the_boot_signs_when_it_is_back():

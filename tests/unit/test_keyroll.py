@@ -456,3 +456,14 @@ def forge(genuine, altered_seq, thief):
         payload = cbor.encode(fields)
         forged.append(envelope(payload, thief.sign(sig_structure_parts(protected, payload))))
     return forged
+
+
+def test_an_old_key_that_may_live_on_is_a_fault_of_the_roll_and_of_the_boot(bench):
+    bench.tag.sample(1)
+    assert bench.tag.key_roll.roll() and not bench.tag.faults
+    bench.tag.keys.waste_fault = "chip silent"  # as a chip's key store says it
+    assert bench.tag.key_roll.roll()
+    said = (faults.SIGNER, "old key not destroyed: chip silent")
+    assert bench.tag.faults == [said]
+    bench.tag.key_roll.note_waste()
+    assert bench.tag.faults == [said, said]

@@ -108,3 +108,34 @@ def test_many_rolls_wear_both_slots_alike(slots, device):
         slots.finish()
     assert slots.active() == (20, bytes([20]) * 32)
     assert abs(device.erases_of[0] - device.erases_of[1]) <= 2
+
+
+# ---- looking at them
+
+
+def begun(slots):
+    slots.store_first(FIRST)
+    slots.begin(1, SECOND)
+
+
+def both_done(slots):
+    begun(slots)
+    slots._mark_done(1)
+
+
+def torn(slots):
+    begun(slots)
+    slots._device.writeblocks(1, bytes(4), 20)
+
+
+@pytest.mark.parametrize("newest", [FIRST, SECOND, b"3" * 32])
+@pytest.mark.parametrize("state", [lambda slots: None, begun, both_done, torn])
+def test_what_is_expected_is_what_recover_finds_and_looking_writes_nothing(
+    slots, device, state, newest
+):
+    state(slots)
+    before = bytes(device.memory)
+    seed = slots.expected(public_key_of(newest), public_key_of)
+    assert bytes(device.memory) == before
+    active = slots.recover(public_key_of(newest), public_key_of)
+    assert (active[1] if active else None) == seed

@@ -17,7 +17,7 @@ from sealwire import cbor, profile, record
 
 from ..keys.entropy import EntropyError
 from ..keys.keyepoch import KeyEpoch, certified_key
-from ..keys.keyroll import open_signer
+from ..keys.keyroll import is_lost_at_boot
 from ..keys.keystore import KeyStoreError, open_key_store
 from ..store import statestore
 from . import decommission
@@ -39,6 +39,9 @@ _SERIAL_SIZE_MAX = const(32)
 # Claims of a tag certificate, all of them (record-format.md, "Tag certificate").
 _SUBJECT, _ISSUED_AT, _CONFIRMATION, _HARDWARE, _FIRMWARE = 2, 6, 8, -70001, -70002
 _CLAIMS = {_SUBJECT, _ISSUED_AT, _CONFIRMATION, _HARDWARE, _FIRMWARE}
+
+_NO_KEY = (NOT_ENROLLED, "no key of this certificate: enrol first")
+_OTHER_KEY = (BAD_CERTIFICATE, "certifies another key")
 
 # State of the signing key, as IDENTIFY tells it.
 KEY_NONE = const(0)
@@ -141,22 +144,25 @@ class Enrolment:
         return access_key
 
     def _check_certificate(self, certificate, fleet_key):
-        signer = self._keys.recover(None)
-        if signer is None:
-            raise DockError(NOT_ENROLLED, "no key: enrol first")
-        why = self._fault_of(certificate, fleet_key, signer.public_key)
+        why = self._fault_of(certificate, fleet_key)
         if why:
             raise DockError(BAD_CERTIFICATE, why)
+        made = self._keys.recover(None)
+        # By its public key: after a reset a chip does not know which key ENROL made.
+        signer = self._keys.recover(certified_key(certificate))
+        if signer is None:
+            raise DockError(*_NO_KEY if made is None else _OTHER_KEY)
+        # A chip may be silent now: no certificate is installed for a key that cannot sign.
+        signer.sign((certificate,))
+        signer.wipe()
 
-    def _fault_of(self, certificate, fleet_key, public_key) -> str:
+    def _fault_of(self, certificate, fleet_key) -> str:
         from ..ed25519.sign import verify
 
         protected, payload, signature = record.parse_envelope(certificate)
         claims = cbor.decode(payload)
         if not isinstance(claims, dict) or set(claims) != _CLAIMS:
             return "not the claims of a tag certificate"
-        if certified_key(certificate) != public_key:
-            return "certifies another key"
         serial = self._storage.state.get(statestore.SERIAL)
         if serial is None or claims[_SUBJECT] != serial.decode():
             return "for another tag"
@@ -227,7 +233,6 @@ class Enrolment:
         certificate = self.certificate
         if certificate is None or self.is_ended:
             return KEY_NONE
-        epoch = KeyEpoch(self._storage.state, self._storage.records, certified_key(certificate))
-        signer, why = open_signer(self._keys, epoch, self._storage.records)
-        signer.wipe()
-        return KEY_LOST_STATE if why else KEY_SOUND
+        records = self._storage.records
+        epoch = KeyEpoch(self._storage.state, records, certified_key(certificate))
+        return KEY_LOST_STATE if is_lost_at_boot(self._keys, epoch, records) else KEY_SOUND

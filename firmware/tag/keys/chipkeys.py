@@ -66,6 +66,17 @@ class ChipKeys:
         self._signer = ChipSigner(self, public_key, _SLOTS[0])
         return public_key
 
+    def holds(self, public_key) -> bool:
+        """Whether a slot holds *public_key*; True while the chip is silent.
+
+        Changes nothing, where `recover` writes the other slot.
+        """
+        try:
+            points = [self._point(slot) for slot in _SLOTS]
+        except ChipError:
+            return True  # a chip that is silent is not a lost key
+        return any(point and compressed(point) == public_key for point in points)
+
     def recover(self, newest_public_key):
         """The signer of *newest_public_key* (K3), or None if the chip does not hold that key.
 
@@ -159,8 +170,12 @@ class ChipKeys:
 
     def _public_key(self, slot):
         """Its compressed public key, or None if the slot holds nothing usable."""
+        point = self._point(slot)
+        return None if point is None else self._remember(point)
+
+    def _point(self, slot):
         try:
-            return self._remember(self._chip.public_key(slot))
+            return self._chip.public_key(slot)
         except ChipRefusal as e:
             if e.status in (STATUS_ECC_FAULT, STATUS_EXECUTION):
                 return None

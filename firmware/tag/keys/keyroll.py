@@ -68,6 +68,19 @@ def open_signer(keys, epoch, records) -> tuple:
     return lost, why
 
 
+def is_lost_at_boot(keys, epoch, records) -> bool:
+    """Whether `open_signer` will find the key lost. Neither key store nor note is changed."""
+    if _is_unsigned(records):
+        return True
+    for _ in range(_READ_TRIES):
+        try:
+            epoch.load()
+            return not keys.holds(epoch.public_key)
+        except (OSError, RingError, KeyStoreError):
+            continue
+    return True
+
+
 def _algorithm_of(public_key) -> int:
     # 33 bytes: compressed P-256, record-format.md NEXT_KEY.
     return labels.ALG_ES256 if len(public_key) == 33 else labels.ALG_EDDSA
@@ -229,6 +242,12 @@ class KeyRoll:
         self._swap(signer)
         self._unsettled = None
         _settle_note(self._epoch)
+        self.note_waste()
+
+    def note_waste(self) -> None:
+        """Says so if an old key may live on in the key store: the next boot destroys it."""
+        if self._keys.waste_fault:
+            self._note_fault(faults.SIGNER, "old key not destroyed: " + self._keys.waste_fault)
 
     def _finish(self):
         """K2 steps 3 and 4: the new key done, the old one erased. Returns the signer."""

@@ -5,6 +5,8 @@ A *key store* (seedkeys.SeedKeys, chipkeys.ChipKeys) has
 
     algorithm                COSE number of its signatures
     create(host_bytes)       makes the key of the first epoch; returns its public key
+    waste_fault              why an old key may still be there; "" if none can
+    holds(public_key)        whether `recover` will find it; changes nothing
     recover(public_key)      completes what a cut left (K3); the signer of that key, or None
     begin(epoch)             makes the next key beside the one in force; its public key
     finish()                 puts the begun key in force, destroys the old; its signer

@@ -20,6 +20,7 @@ class SeedKeys:
     """Seeds in *slots* (keyslots.KeySlots). *make_signer(seed)*: another library, in tests."""
 
     algorithm = labels.ALG_EDDSA
+    waste_fault = ""  # a roll whose old seed is not erased is not settled: it says so itself
 
     def __init__(self, slots, entropy, make_signer=None, verify=None):
         self._slots = slots
@@ -40,6 +41,11 @@ class SeedKeys:
         seed = self._entropy.seed(host_bytes)
         self._slots.store_first(seed)
         return self._public_key_of(seed)
+
+    def holds(self, public_key) -> bool:
+        """Whether `recover` will find the signer of *public_key*. Changes nothing."""
+        seed = self._slots.expected(public_key, self._public_key_of)
+        return seed is not None and self._public_key_of(seed) == public_key
 
     def recover(self, newest_public_key):
         """Returns the signer of *newest_public_key* (K3), or None if no seed belongs to it.

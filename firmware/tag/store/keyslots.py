@@ -104,6 +104,17 @@ class KeySlots:
         self._erase_lower()
         return self.active()
 
+    def expected(self, newest_public_key: bytes, public_key_of) -> bytes | None:
+        """The seed that `recover` will make the active one, or None. Changes nothing."""
+        best = None
+        for slot in (0, 1):
+            is_done, epoch, seed = self._read(slot)
+            if epoch is None or (best is not None and epoch < best[0]):
+                continue
+            if is_done or public_key_of(seed) == newest_public_key:
+                best = (epoch, seed)
+        return best[1] if best else None
+
     def erase_all(self) -> None:
         """Zeroes and erases both slots, the active one last. A cut inside: call it again."""
         active = self.active()
