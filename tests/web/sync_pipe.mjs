@@ -10,11 +10,12 @@ import assert from "node:assert/strict";
 
 import { MemoryStore } from "../../host_tools/sealtrail/phone/static/evidence_store.js";
 import { Sealer } from "../../host_tools/sealtrail/phone/static/frames.js";
-import { fromHex, join, sha256, toHex, utf8 } from "../../host_tools/sealtrail/phone/static/octets.js";
+import * as octets from "../../host_tools/sealtrail/phone/static/octets.js";
 import { LIMIT, MESSAGE, OP } from "../../host_tools/sealtrail/phone/static/protocol.js";
 import { HostSync, SyncError } from "../../host_tools/sealtrail/phone/static/sync.js";
 import { LineProcess } from "./line_process.mjs";
 
+const { fromHex, join, sha256, toHex, uintAt, utf8 } = octets;
 const CERTIFICATE = utf8("certificate of a tag that is not there");
 const [STEPS_MAX, STEP_MS] = [20_000, 5];
 const [MAC_KEY, VISITOR_KEY] = [new Uint8Array(32), new Uint8Array(16)];
@@ -103,6 +104,8 @@ async function runLink(store, pipe, chunkSize, credit = 8) {
     const command = host.takeCommand();
     let arrived = [];
     if (command) {
+      const durableSeq = await store.firstMissing();
+      assert.ok(uintAt(command.args, 0, 4) <= durableSeq, "claims a record that is not held");
       number += 1;
       if (command.op === OP.SYNC) syncNumber = number;
       const body = join(Uint8Array.of(command.op), command.args);

@@ -40,3 +40,7 @@ def test_no_cut_loses_or_doubles_a_record_in_many_runs(name: str):
 
 def test_the_state_table_is_the_documents():
     assert exports("sync.js")["HOST_TABLE"] == HOST_TABLE
+
+
+def test_each_event_does_what_the_document_says():
+    assert run_node("sync_states.mjs").splitlines()[-1] == "checks 14"
