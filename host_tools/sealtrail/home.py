@@ -14,12 +14,16 @@
     tags/ST-0001/current       tid of the tag's certificate in force
     tags/ST-0001/<tid>/        certificate.cbor, profile.cbor, access.key (sealed),
                                next_ticket (number of the next ticket, never falls),
+                               issued/, revoked.cbor (ticket_ledger.py),
                                fleet_told (rotations the tag has taken)
     tickets/NAME.ticket        tickets and keys of people         sealed
     trust/                     nonces asked, last heads           (trust.py)
                                and tags' keys                     (key_memory.py)
     evidence/                  records as received                (evidence_store.py)
     outbox.sqlite              what still has to be uploaded      (outbox.py)
+    archive_outbox.sqlite      what an archive still has to get   (archive_client/)
+    carry/, sync.json          what to bring tags; which archive
+    archive/                   the archive's own data             (archive/database.py)
     logs/                      details of what went wrong; no secrets
     locks/                     one empty file per thing that has one writer
 

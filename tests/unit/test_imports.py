@@ -25,6 +25,8 @@ FORBIDDEN = {
     "host_tools/sealtrail/analysis": ("sealtrail.radio", "sealtrail.commands", "bleak", "tag"),
     "host_tools/sealtrail/report": ("sealtrail.radio", "sealtrail.commands", "bleak", "tag"),
     "host_tools/sealtrail/custody": ("sealtrail.radio", "sealtrail.commands", "bleak", "tag"),
+    "host_tools/sealtrail/archive": ("sealtrail.radio", "sealtrail.commands", "bleak", "tag"),
+    "host_tools/sealtrail/archive_client": ("sealtrail.archive", "sealtrail.commands", "tag"),
     "host_tools/sealtrail/keys": ("sealtrail.radio", "bleak", "tag"),
     "host_tools/sealtrail": ("tag", "boards", "tests"),
 }
