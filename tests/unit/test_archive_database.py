@@ -117,3 +117,11 @@ def test_a_closed_archive_takes_nothing(tmp_path: Path):
     made.close()
     with pytest.raises(StorageError, match="closed"):
         made.write(put("a"))
+
+
+def test_readers_of_many_threads_share_few_connections(database: Database):
+    for _ in range(30):
+        thread = threading.Thread(target=names, args=(database,))
+        thread.start()
+        thread.join()
+    assert len(database._open) <= 3

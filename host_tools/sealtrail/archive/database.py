@@ -57,7 +57,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._jobs: queue.SimpleQueue[tuple[Job, Future[Any]] | None] = queue.SimpleQueue()
-        self._local = threading.local()
+        self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
         self._open: list[sqlite3.Connection] = []
         self._open_lock = threading.Lock()
         self._is_closed = False
@@ -95,13 +95,13 @@ class Database:
 
     def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """All rows of one query, as committed."""
-        with self._storage():
-            return self._reader().execute(query, values).fetchall()
+        with self._storage(), self._reader() as reader:
+            return reader.execute(query, values).fetchall()
 
     def row(self, query: str, values: Sequence[object] = ()) -> tuple[Any, ...] | None:
         """The first row of one query, None where there is none."""
-        with self._storage():
-            found: tuple[Any, ...] | None = self._reader().execute(query, values).fetchone()
+        with self._storage(), self._reader() as reader:
+            found: tuple[Any, ...] | None = reader.execute(query, values).fetchone()
         return found
 
     # ---- the writer's thread
@@ -170,11 +170,17 @@ class Database:
             self._open.append(connection)
         return connection
 
-    def _reader(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "reader", None)
-        if connection is None:
-            connection = self._local.reader = self._connected()
-        return connection
+    @contextlib.contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        """A connection nobody else uses now. Threads come and go; these are used again."""
+        try:
+            reader = self._idle.get_nowait()
+        except queue.Empty:
+            reader = self._connected()
+        try:
+            yield reader
+        finally:
+            self._idle.put(reader)
 
     @contextlib.contextmanager
     def _storage(self) -> Iterator[None]:
