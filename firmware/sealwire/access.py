@@ -28,6 +28,7 @@ from .protocol import (
     READY_ALARM,
     READY_CLOCK_SURE,
     READY_FILLING,
+    READY_KEY_LOST,
     READY_REFUSING,
     REVOKED_COUNT_MAX,
     ROLE_SCOPE,
@@ -54,11 +55,12 @@ Ready = namedtuple(
         "is_alarm",
         "is_filling",
         "is_refusing",
+        "is_key_lost",
     ),
 )
 
 _READY_SIZE = 47
-_READY_FLAGS_MAX = READY_CLOCK_SURE | READY_ALARM | READY_FILLING | READY_REFUSING
+_READY_FLAGS_MAX = READY_CLOCK_SURE | READY_ALARM | READY_FILLING | READY_REFUSING | READY_KEY_LOST
 _IPAD = int.from_bytes(b"\x36" * 64, "big")
 _OPAD = int.from_bytes(b"\x5c" * 64, "big")
 
@@ -291,6 +293,7 @@ def pack_ready(ready: Ready) -> bytes:
     flags |= READY_ALARM if ready.is_alarm else 0
     flags |= READY_FILLING if ready.is_filling else 0
     flags |= READY_REFUSING if ready.is_refusing else 0
+    flags |= READY_KEY_LOST if ready.is_key_lost else 0
     return (
         bytes((0, ready.code, flags))
         + ready.scope.to_bytes(2, "big")
@@ -304,7 +307,7 @@ def pack_ready(ready: Ready) -> bytes:
 def parse_ready(body: bytes) -> Ready:
     """READY's body. A refusal has *code* other than 0 and nothing else. Raises FormError."""
     if len(body) == 2 and body[0] == 0 and body[1] != 0:
-        return Ready(body[1], False, 0, 0, 0, -1, b"", False, False, False)
+        return Ready(body[1], False, 0, 0, 0, -1, b"", False, False, False, False)
     if len(body) != _READY_SIZE or body[0] != 0 or body[1] != 0 or body[2] > _READY_FLAGS_MAX:
         raise FormError("ready")
     flags = body[2]
@@ -319,6 +322,7 @@ def parse_ready(body: bytes) -> Ready:
         bool(flags & READY_ALARM),
         bool(flags & READY_FILLING),
         bool(flags & READY_REFUSING),
+        bool(flags & READY_KEY_LOST),
     )
 
 

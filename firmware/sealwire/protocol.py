@@ -161,6 +161,7 @@ READY_CLOCK_SURE = const(1 << 0)  # the ticket is sure not to have expired (T6)
 READY_ALARM = const(1 << 1)  # a rule of the profile is broken now
 READY_FILLING = const(1 << 2)  # 800 permille of the log wait for a receipt
 READY_REFUSING = const(1 << 3)  # the log is full: readings are refused
+READY_KEY_LOST = const(1 << 4)  # the signing key is lost: records prove nothing
 
 NO_EXPIRY = const(0xFFFFFFFF)  # `exp` of a service ticket
 

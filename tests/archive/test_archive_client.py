@@ -242,7 +242,9 @@ class AskedTag:
         self.answers = {getattr(protocol, name): answer for name, answer in answers.items()}
         self.asked: list[tuple[int, bytes]] = []
         self.nonce = b"\x07" * 16
-        self.ready = access.Ready(0, False, 0xFFFF, 0, 0, -1, bytes(32), False, False, False)
+        self.ready = access.Ready(
+            0, False, 0xFFFF, 0, 0, -1, bytes(32), False, False, False, False
+        )
 
     async def ask(self, op: int, args: bytes = b"") -> tuple[int, bytes]:
         self.asked.append((op, args))

@@ -170,18 +170,23 @@ def test_a_trip_that_was_started_is_confirmed_again_though_the_log_is_nearly_ful
 @pytest.mark.parametrize("is_alarm", [False, True])
 @pytest.mark.parametrize(("fill", "is_filling"), [(799, False), (800, True)])
 @pytest.mark.parametrize("is_refusing", [False, True])
-def test_ready_says_alarm_fill_and_refusals(tag, is_alarm, fill, is_filling, is_refusing):
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_ready_says_alarm_fill_refusals_and_a_lost_key(
+    tag, is_alarm, fill, is_filling, is_refusing, is_lost
+):
     class Condition:
         is_alarmed = is_alarm
 
     tag.recorder.fill_permille, tag.recorder.is_refusing = fill, is_refusing
     session = tag.session()
     session._condition = Condition
+    session._key_roll.is_lost = is_lost
     visitor = PlainVisitor(session)
     assert visitor.connect() == protocol.OK
     ready = visitor.ready
     assert ready.is_sure and ready.is_alarm == is_alarm
     assert (ready.is_filling, ready.is_refusing) == (is_filling, is_refusing)
+    assert ready.is_key_lost == is_lost
 
 
 def test_the_stream_waits_for_credit_and_an_ack_gives_it_without_an_answer(tag, visitor):

@@ -77,7 +77,9 @@ const CHECKS = {
     const { number, body } = await sealer.open(MESSAGE.REPLY, fromHex(hand.ready));
     const ready = access.parseReady(body);
     assert.deepEqual([number, ready.code, ready.headHash.length], [0, 0, 32]);
-    body[2] = 16; // a flag of a later version
+    body[2] = 16;
+    assert.ok(access.parseReady(body).isKeyLost);
+    body[2] = 32; // a flag of a later version
     assert.throws(() => access.parseReady(body), access.FormError);
   },
   async commandAndReply() {

@@ -194,6 +194,7 @@ class AccessSession:
             self._condition is not None and self._condition.is_alarmed,
             self._recorder.fill_permille >= FILLING_PERMILLE,
             self._recorder.is_refusing,
+            self._key_roll.is_lost,
         )
 
     def _is_of_open_trip(self, ticket) -> bool:

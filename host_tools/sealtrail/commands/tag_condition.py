@@ -13,6 +13,7 @@ def condition_fields(ready: "Ready") -> dict[str, object]:
         "is_alarm": ready.is_alarm,
         "is_log_filling": ready.is_filling,
         "is_refusing_readings": ready.is_refusing,
+        "is_key_lost": ready.is_key_lost,
     }
 
 
@@ -22,6 +23,11 @@ def warning_of(serial: str, ready: "Ready") -> str | None:
         return (
             f"{serial} REFUSES READINGS: its log is full. Sync it and bring it a receipt;"
             " what it refused is counted in its log."
+        )
+    if ready.is_key_lost:
+        return (
+            f"{serial} HAS LOST ITS KEY: what it records proves nothing. Sync or dump it, revoke"
+            " it, then `sealtrail provision --erase`."
         )
     if ready.is_alarm:
         return f"{serial} is in ALARM: a rule of its profile is broken now."

@@ -108,6 +108,9 @@ def status(
     session.say(f"  clock         {'well known' if ready.is_sure else 'not sure'}")
     session.say(f"  alarm         {'yes' if ready.is_alarm else 'no'}")
     session.say(f"  log           {_log_text(ready.is_filling, ready.is_refusing)}")
+    session.say(
+        f"  key           {'LOST, records prove nothing' if ready.is_key_lost else 'sound'}"
+    )
     session.say(f"  your ticket   {entry.name} ({entry.role})")
     condition = _told(session, entry.serial, ready)
     session.answer(

@@ -12,7 +12,7 @@ import { LIMIT, MESSAGE, READY, ROLE, SCOPE, VERSION } from "./protocol.js";
 
 const MASK_PARTS = 4;
 const READY_SIZE = 47;
-const READY_FLAGS_MAX = 0x0f;
+const READY_FLAGS_MAX = 0x1f;
 const NO_SEQ = 0xffffffff;
 
 /** Bytes that are no ticket or no message of this protocol. */
@@ -28,7 +28,7 @@ export class FormError extends Error {}
  * record yet.
  * @typedef {{code: number, isSure: boolean, scope: number, rev: number, trip: number,
  *   headSeq: number, headHash: Uint8Array, isAlarm: boolean, isFilling: boolean,
- *   isRefusing: boolean}} Ready
+ *   isRefusing: boolean, isKeyLost: boolean}} Ready
  */
 /**
  * All that one handshake yields. MAC keys 32 bytes, encryption keys 16, proofs 16.
@@ -276,6 +276,7 @@ export function parseReady(body) {
     isAlarm: Boolean(flags & READY.READY_ALARM),
     isFilling: Boolean(flags & READY.READY_FILLING),
     isRefusing: Boolean(flags & READY.READY_REFUSING),
+    isKeyLost: Boolean(flags & READY.READY_KEY_LOST),
   };
 }
 

@@ -106,6 +106,7 @@ export const READY = Object.freeze({
   READY_ALARM: 2,
   READY_FILLING: 4,
   READY_REFUSING: 8,
+  READY_KEY_LOST: 16,
 });
 
 /** Sizes (bytes), counts (records) and times (ms). */
