@@ -182,6 +182,17 @@ def test_a_reserve_that_custody_drew_on_stays_closed_to_readings_after_a_reboot(
     assert not sample(parts)
 
 
+def test_boots_while_readings_are_refused_cost_custody_no_room(parts):
+    fill_to_refusal(parts)
+    for _ in range(40):
+        parts.reboot()
+        begin(parts)
+        assert not sample(parts)
+    head_seq = parts.recorder.records.head_seq
+    assert parts.recorder.custody_event(labels.EVENT_OFFER, CUSTODY) == head_seq + 1
+    assert parts.recorder.refused_count == 41
+
+
 @pytest.mark.parametrize("probes", [1, 2, 4])
 def test_the_worst_backlog_leaves_room_for_five_handovers(probes):
     """Readings that jump by more than 82 degrees each time: three bytes a difference."""

@@ -65,6 +65,9 @@ class Recorder:
         """
         self._sealer.boot = self._sealer.recover() + 1
         self.space.load()
+        if self.is_refusing and not self.records.has_spare_sector:
+            # Else each boot would try, and tell of it in an entry that custody must seal.
+            self._sealer.found_full()
         self._is_worth_sealing, is_due = self._sealer.look_behind()
         self._opening = (reset_cause, version, self._uptime.now_ms())
         if is_due:

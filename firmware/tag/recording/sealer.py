@@ -130,6 +130,11 @@ class Sealer:
         """Whether an ordinary record may fit: not found full since the last receipt."""
         return not self.is_full or self.records.acknowledged != self._acknowledged
 
+    def found_full(self) -> None:
+        """No ordinary record fits until a receipt comes."""
+        self.is_full = True
+        self._acknowledged = self.records.acknowledged
+
     def seal(self, is_urgent: bool = False) -> bool:
         """Signs what the journal holds. Returns False if the record log did not take it.
 
@@ -259,8 +264,7 @@ class Sealer:
         try:
             self.records.append(signed, journal_next)
         except RingFull:
-            self.is_full = True
-            self._acknowledged = self.records.acknowledged
+            self.found_full()
             if not is_urgent:
                 raise
             self.records.append(signed, journal_next, True)

@@ -66,6 +66,11 @@ class RecordLog:
         return self._ring.fill_permille
 
     @property
+    def has_spare_sector(self) -> bool:
+        """Whether an ordinary record could open another sector."""
+        return self._ring.has_spare_sector
+
+    @property
     def lost(self) -> int:
         """Records overwritten that no receipt covered, since the format; exact after any cut."""
         return self._ring.lost

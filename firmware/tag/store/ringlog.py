@@ -268,6 +268,11 @@ class Ring:
         """Share of the sectors that may not be overwritten, 0..1000."""
         return self.kept_sectors * 1000 // self.sector_count
 
+    @property
+    def has_spare_sector(self) -> bool:
+        """Whether an ordinary entry could open another sector."""
+        return self.overwrites or self._map.is_next_below(self.freed, self._reserve_sectors)
+
     def place_of(self, index: int) -> tuple:
         """Returns (sector, its sector_seq, its first index, first index after it). For readers."""
         return self._map.place_of(index, self.next)
