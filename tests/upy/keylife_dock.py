@@ -9,7 +9,6 @@ from sealwire import cbor, labels, record
 from tag.clock import SRC_SERIAL
 from tag.dock import codes as d
 from tag.keys.entropy import EntropyError
-from tag.store import statestore
 
 
 def public_key_of(proof):
@@ -62,12 +61,7 @@ def test_a_source_that_was_off_before_the_radio_is_tested_anew():
 
 def test_certificates_that_are_not_this_tags_are_refused():
     bench = Bench()
-    early = bench.fleet.certificate(bytes(32))
-    assert refusal(bench.dock().serve, d.INSTALL, install_args(bench, early))[0] == (
-        d.BAD_CERTIFICATE  # its serial: a tag that made no key was told none
-    )
-    bench.dock()._storage.state.put(statestore.SERIAL, SERIAL.encode())
-    assert refusal(bench.dock().serve, d.INSTALL, install_args(bench, early))[0] == (
+    assert refusal(bench.dock().serve, d.INSTALL, install_args(bench, bytes(9)))[0] == (
         d.NOT_ENROLLED
     )
     dock = bench.dock()
@@ -183,6 +177,21 @@ def test_erase_leaves_no_secret_either():
     memory = bytes(bench.keys.memory)
     assert seeds not in memory and bench.access_key not in memory
     assert dock.serve(d.IDENTIFY, {})[4] == 0
+
+
+def test_policy_is_in_force_from_the_next_boot_until_the_enrolment_ends():
+    bench = Bench()
+    assert refusal(bench.dock().serve, d.POLICY, {1: 1})[0] == d.NOT_ENROLLED
+    dock = logged(bench)
+    for policy in (2, -1, None, b"\x01"):
+        assert refusal(dock.serve, d.POLICY, {1: policy})[0] == d.BAD_REQUEST, policy
+    assert not bench.app().storage.records.overwrites
+    for policy in (1, 0, 1):
+        bench.dock().serve(d.POLICY, {1: policy})
+        assert bench.app().storage.records.overwrites == bool(policy)
+    bench.dock().serve(d.ERASE, {1: 1})
+    logged(bench)
+    assert not bench.app().storage.records.overwrites
 
 
 def test_a_tag_without_its_key_says_so_and_cannot_end():
