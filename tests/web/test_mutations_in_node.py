@@ -28,12 +28,14 @@ from tests.vectors.chain import (
     TAG_ES256_EPOCH_1,
     Chain,
     certificate,
+    cose_sign1,
 )
 from tests.web.node import judged
 
 # Of so many bits or bytes one is changed in the short run: primes, to meet every place.
 _STEPS = {"bit_flips": 61, "byte_deletions": 31, "byte_insertions": 31, "truncations": 13}
 _FLEET_PUB = "ed25519 TB8o0Ka2JFpl2wICzS3i2cpy2QVrhkAlDwOBIejSoJM= 2026-01-01 2035-01-01 fleet\n"
+EDDSA = b"\xa1\x01\x27"
 _TRUST = {"fleet_pub": _FLEET_PUB, "nonces": [NONCE.hex()], "known_head": None}
 
 
@@ -126,6 +128,11 @@ def _p256_changes() -> Iterator[tuple[str, bytes]]:
         s = int.from_bytes(item[-32:], "big")
         other = item[:-32] + (P256_ORDER - s).to_bytes(32, "big")
         yield "upper half", raw.replace(item, other)
+    # Signed by the right key, in an envelope that names the other algorithm.
+    wrong = [cose_sign1(TAG_ES256_EPOCH_1, mutations.payload_of(chain.statements[-1]), EDDSA)]
+    yield "EdDSA in the attestation", raw.replace(chain.statements[-1], wrong[0])
+    wrong = [cose_sign1(TAG_ES256, mutations.payload_of(chain.records[0]), EDDSA)]
+    yield "EdDSA in a record", raw.replace(chain.records[0], wrong[0])
 
 
 def _p256_sample() -> Chain:

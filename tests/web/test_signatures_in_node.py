@@ -9,7 +9,7 @@ import pytest
 
 from tests.paths import SHARED
 from tests.upy import ed25519_edges
-from tests.web.node import judged
+from tests.web.node import judged, run_node
 
 
 def test_ed25519_edges_get_their_stated_verdict(tmp_path: Path):
@@ -64,3 +64,17 @@ def test_wycheproofs_p256_cases_get_the_verdicts_they_state_if_s_is_low(tmp_path
 def test_a_point_off_the_curve_is_no_key(tmp_path: Path):
     x, y = bytes(31) + b"\x05", bytes(31) + b"\x01"
     assert judged([{"kind": "point", "x": x.hex(), "y": y.hex()}], tmp_path) == [None]
+
+
+def test_what_an_engine_lets_pass_is_refused_by_our_own_rules(tmp_path: Path):
+    refused = ("small-order", "S + ", "y ")
+    cases = [
+        {"name": one.name, "key": one.public_key.hex(), "signature": one.signature.hex()}
+        | {"holds": not one.name.startswith(refused)}
+        for one in ed25519_edges.cases()
+        if one.is_valid or one.name.startswith(refused)
+    ]
+    assert sum(not one["holds"] for one in cases) > 60
+    file = tmp_path / "cases.json"
+    file.write_text(json.dumps(cases))
+    assert run_node("lax_engine.mjs", str(file)) == "done\n"

@@ -13,7 +13,7 @@ def test_visits_go_as_the_protocol_says(monkeypatch):
     paths = [REPO, REPO / "host_tools", REPO / "firmware"]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, paths)))
     said = run_node("visit.mjs", sys.executable, str(HERE / "visit_tag.py"), timeout_s=100)
-    assert said.splitlines()[-1] == "checks 22"
+    assert said.splitlines()[-1] == "checks 23"
 
 
 def test_every_number_is_the_protocols():

@@ -331,8 +331,26 @@ const CHECKS = {
     await newTag(3);
     await ask("roll", { forged: true });
     const one = await connected();
-    await assert.rejects(one.offer(note), isA(errors.EvidenceRefused));
+    await assert.rejects(one.offer(note), (fault) => {
+      assert.match(fault.message, /key record is not signed by the key before/);
+      return isA(errors.EvidenceRefused)(fault);
+    });
     assert.equal((await ask("look")).events.includes(41), false);
+  },
+  async anAnswerToAnEarlierCommandIsNotTakenForThisOne() {
+    await newTag(3);
+    const one = await connected();
+    const receive = one.link.receive.bind(one.link);
+    let old = null;
+    one.link.receive = async (timeoutMs) => {
+      const inbound = await receive(timeoutMs);
+      old ??= inbound;
+      return inbound;
+    };
+    assert.equal(await one.status(), 2);
+    await ask("log", { count: 4 });
+    one.link.inbox.push(old);
+    assert.equal(await one.status(), 6);
   },
   async overwrittenKeysAreUnprovenNotForged() {
     await newTag(3);

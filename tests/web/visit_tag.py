@@ -73,6 +73,7 @@ class PipeTag:
             seq, previous = self.tag.recorder.head()
             one = key_record(seq + 1, previous, STRANGER, STRANGER)
             self.tag.records.all.append(one)
+            self.tag.key_roll.epoch_seq = seq + 1
             self.tag.recorder.sign = lambda parts: STRANGER.sign(b"".join(map(bytes, parts)))
         else:
             self.tag.roll()
