@@ -9,6 +9,7 @@ from sealwire import cbor, labels, record
 from tag.clock import SRC_SERIAL
 from tag.dock import codes as d
 from tag.keys.entropy import EntropyError
+from tag.store import statestore
 
 
 def public_key_of(proof):
@@ -61,7 +62,12 @@ def test_a_source_that_was_off_before_the_radio_is_tested_anew():
 
 def test_certificates_that_are_not_this_tags_are_refused():
     bench = Bench()
-    assert refusal(bench.dock().serve, d.INSTALL, install_args(bench, bytes(9)))[0] == (
+    early = bench.fleet.certificate(bytes(32))
+    assert refusal(bench.dock().serve, d.INSTALL, install_args(bench, early))[0] == (
+        d.BAD_CERTIFICATE  # its serial: a tag that made no key was told none
+    )
+    bench.dock()._storage.state.put(statestore.SERIAL, SERIAL.encode())
+    assert refusal(bench.dock().serve, d.INSTALL, install_args(bench, early))[0] == (
         d.NOT_ENROLLED
     )
     dock = bench.dock()
