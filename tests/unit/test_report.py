@@ -96,6 +96,26 @@ def test_the_custody_table_says_who_where_when_and_what_the_verifier_thinks() ->
     )
 
 
+def test_roles_and_registrations_that_do_not_count_are_told_everywhere() -> None:
+    evidence = shipment(QUIET)
+    first = replace(
+        evidence.custody[0],
+        giver="Cell lab",
+        giver_role="site",
+        receiver=NAMELESS,
+        key_known=False,
+        key_note="the key of 'Ann'\nhad expired on 2026-01-01",
+    )
+    evidence = replace(evidence, custody=(first, first))
+    model = report.build_model(evidence, analyse(evidence), MADE_AT_MS, False)
+    assert table(model, "Chain of custody")[0][1:3] == ("Cell lab (site)", NAMELESS + "…")
+    told = next(t.note for t in model.tables if t.title == "Chain of custody")
+    assert told.count("A name does not count: the key of 'Ann' had expired on 2026-01-01.") == 1
+    step = json.loads(render_json(model))["custody"][0]
+    assert (step["giver_role"], step["receiver_role"]) == ("site", "")
+    assert step["key_note"] == first.key_note
+
+
 def test_custody_that_is_not_in_order_is_on_the_first_page() -> None:
     seals = Step("A", "B", "X", "seals differ")
     model = model_of(replace(QUIET, custody=steps((HOUR_MS, seals))))

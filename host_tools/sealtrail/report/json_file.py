@@ -146,7 +146,9 @@ def _step(step: CustodyStep) -> dict[str, object]:
     return {
         "verdict": step.verdict,
         "giver": step.giver,
+        "giver_role": step.giver_role,
         "receiver": step.receiver,
+        "receiver_role": step.receiver_role,
         "place": step.place,
         "seals": list(step.seals),
         "condition": step.condition,
@@ -155,6 +157,7 @@ def _step(step: CustodyStep) -> dict[str, object]:
         "utc_ms": _utc(step.utc),
         "seq": step.seq,
         "key_known": step.key_known,
+        "key_note": step.key_note,
     }
 
 

@@ -102,8 +102,8 @@ def _proof() -> Note:
             "It proves that the tag named above wrote these records, in this order, and that "
             "not one bit was changed since, wherever they were stored or sent.",
             "It does not prove that the probe sat in the payload, that the sensor was accurate, "
-            "or that the people who signed handovers looked into the box. Without secure boot, "
-            "someone who held the tag itself for long could extract its present key.",
+            "or that the people who signed handovers looked into the box. Someone who "
+            "held the tag itself could take its present key, unless that is in a secure element.",
             "The verdict speaks of temperature rules only. Release of the product is the "
             "decision of the person responsible, not of this report.",
         ),

@@ -17,6 +17,7 @@ from sealtrail.analysis.wording import (
     short_hex,
     temperature,
 )
+from sealtrail.errors import one_line
 from sealtrail.model import CustodyStep, Event
 from sealtrail.report.content import Table
 from sealtrail.report.event_text import ROUTINE, event_text
@@ -146,9 +147,15 @@ def custody(steps: tuple[CustodyStep, ...]) -> Table:
             (29, 33, 33, 38, 14, 33),
             tuple(_custody_row(step) for step in steps),
             "No handover is recorded.",
-            "Result: the verifier's judgement of the two signed statements.",
+            _custody_note(steps),
         )
     )
+
+
+def _custody_note(steps: tuple[CustodyStep, ...]) -> str:
+    note = "Result: the verifier's judgement of the two signed statements."
+    whys = list(dict.fromkeys(one_line(step.key_note) for step in steps if step.key_note))
+    return " ".join([note, *(f"A name does not count: {why}." for why in whys)])
 
 
 def _custody_row(step: CustodyStep) -> tuple[str, ...]:
@@ -157,19 +164,20 @@ def _custody_row(step: CustodyStep) -> tuple[str, ...]:
         result += f"; condition noted: {step.condition}"
     return (
         interval_text(step.utc),
-        _signer(step.giver),
-        _signer(step.receiver),
+        _signer(step.giver, step.giver_role),
+        _signer(step.receiver, step.receiver_role),
         f"{step.place or '–'}, {local_text(step.claimed_utc_s, step.tz_min)}",
         ", ".join(step.seals) or "–",
         result,
     )
 
 
-def _signer(name: str | None) -> str:
+def _signer(name: str | None, role: str) -> str:
     if name is None:
         return "nobody signed"
     key = _NAMELESS_KEY.fullmatch(name)
-    return f"key {short_hex(key[1])}" if key else name or "nobody signed"
+    text = f"key {short_hex(key[1])}" if key else name or "nobody signed"
+    return f"{text} ({role})" if role else text
 
 
 def events(analysis: Analysis) -> Table:
