@@ -229,6 +229,20 @@ def test_every_odd_answer_is_a_device_error(printed: str) -> None:
         Dock(Saying(printed)).identify()
 
 
+IDENTITY = {1: b"u", 2: "v", 3: "1", 4: 1, 5: 3, 6: 1, 7: bytes(8), 10: bytes(32)}
+
+
+@pytest.mark.parametrize("label", [7, 10])
+@pytest.mark.parametrize("size", [1, 7, 33, 5_000])
+def test_an_id_or_a_hash_of_another_length_goes_nowhere(label: int, size: int) -> None:
+    """The tag's id becomes a file's name: a long one must not reach the disk."""
+    assert Dock(Saying(hexed({0: 0, 1: IDENTITY}))).identify().tid == bytes(8)
+    with pytest.raises(DeviceError, match=f"{size} bytes"):
+        Dock(Saying(hexed({0: 0, 1: IDENTITY | {label: b"x" * size}}))).identify()
+    with pytest.raises(DeviceError, match=f"{size} bytes"):
+        Dock(Saying(hexed({0: 0, 1: {1: 4, 2: b"x" * size}}))).end(None)
+
+
 def test_refusals_have_their_own_class() -> None:
     with pytest.raises(AccessRefused, match="no archive"):
         Dock(Saying(hexed({0: 2, 1: "5 records are in no archive"}))).erase(False)

@@ -25,6 +25,7 @@ _TAGS_OWN_HINT = "; `sealtrail"  # for who reads its serial port; ours says more
 _T = TypeVar("_T")
 _MARK = "ST1"
 _READ_SIZE = 3000
+_TID_SIZE, _HASH_SIZE, _KEY_SIZE = 8, 32, 32
 _TIMEOUT_S = 20.0
 # Self-test, key making and erasing a whole log partition are slow on a real chip.
 _SLOW_TIMEOUT_S = 90.0
@@ -119,8 +120,8 @@ class Dock:
             is_enrolled=bool(found.get(4)),
             head_seq=_typed(found, 5, int),
             acknowledged_seq=_typed(found, 6, int),
-            tid=_typed(found, 7, bytes) if found.get(7) else None,
-            head_hash=_typed(found, 10, bytes) if 10 in found else b"",
+            tid=_octets(found, 7, _TID_SIZE) if found.get(7) else None,
+            head_hash=_octets(found, 10, _HASH_SIZE) if 10 in found else b"",
             unsealed_count=_typed(found, 11, int) if 11 in found else 0,
             key=_typed(found, 8, int) if 8 in found else KEY_NONE,
             is_decommissioned=bool(found.get(9)),
@@ -144,10 +145,7 @@ class Dock:
     ) -> bytes:
         """Gives the tag its certificate; returns the access key the tag made, only once."""
         content = {1: certificate, 2: fleet_key, 3: next_key_hash, 4: profile}
-        access_key = _typed(self._ask(_INSTALL, content, _SLOW_TIMEOUT_S), 1, bytes)
-        if len(access_key) != 32:
-            raise DeviceError("the tag's access key is not 32 bytes")
-        return access_key
+        return _octets(self._ask(_INSTALL, content, _SLOW_TIMEOUT_S), 1, _KEY_SIZE)
 
     def set_clock(self, lo_ms: int, hi_ms: int) -> None:
         """Tells the tag that UTC now lies in [lo_ms, hi_ms]."""
@@ -176,7 +174,7 @@ class Dock:
         """
         content = {} if held is None else {1: held[0], 2: held[1]}
         answer = self._ask(_END, content, _SLOW_TIMEOUT_S)
-        return _typed(answer, 1, int), _typed(answer, 2, bytes)
+        return _typed(answer, 1, int), _octets(answer, 2, _HASH_SIZE)
 
     def purge(self, farewell_hash: bytes) -> None:
         """Has a decommissioned tag erase its log; the hash proves that its end was read."""
@@ -260,4 +258,11 @@ def _typed(answer: dict[int, Any], label: int, kind: type[_T]) -> _T:
     value = answer.get(label)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise DeviceError(f"the tag's answer lacks field {label}, or it has another type")
+    return value
+
+
+def _octets(answer: dict[int, Any], label: int, size: int) -> bytes:
+    value = _typed(answer, label, bytes)
+    if len(value) != size:
+        raise DeviceError(f"field {label} of the tag's answer has {len(value)} bytes, not {size}")
     return value
