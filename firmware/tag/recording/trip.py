@@ -38,6 +38,7 @@ class Trip:
         self.from_seq = 0  # first record of this trip
         self.is_open = False
         self._request = b""
+        self._stage = _CLOSED
         self._since_seq = 0
 
     def resume(self) -> None:
@@ -50,16 +51,16 @@ class Trip:
         self.from_seq = fields[_FROM_SEQ]
         self._request = fields[_REQUEST]
         self._since_seq = fields[_SINCE_SEQ]
-        stage = fields[_STAGE]
-        self.is_open = stage in (_STARTING, _OPEN, _ENDING)
+        self._stage = fields[_STAGE]
+        self.is_open = self._stage in (_STARTING, _OPEN, _ENDING)
         try:
-            if stage == _STARTING:
+            if self._stage == _STARTING:
                 self._finish_start()
-            elif stage == _ENDING:
+            elif self._stage == _ENDING:
                 self._finish_end()
-        except RingFull:
-            # Not even the reserve has room: the trip goes on, the log with it, and the next
-            # boot or visitor tries again.
+        except (RingFull, OSError):
+            # Not even the reserve has room, or flash failed: the trip goes on, the log with
+            # it, and the next boot or visitor tries again.
             pass
 
     @property
@@ -67,12 +68,20 @@ class Trip:
         """The trip's profile in compact CBOR, None before the first trip."""
         return cbor.decode(self._request)[3] if self._request else None
 
+    def is_begun(self, request: bytes) -> bool:
+        """Whether this very request was begun and its event could not be kept: ask again."""
+        return self._stage == _STARTING and not self.is_open and request == self._request
+
     def start(self, request: bytes) -> int:
         """Arms the tag. *request*: canonical CBOR {1: number, 2: commitment, 3: profile}.
 
-        The caller has checked the form and that the number rises. Returns the head's seq
-        after the sealed trip event. Raises RingFull or OSError if it could not be kept.
+        The caller has checked the form and that the number rises, or `is_begun`. Returns
+        the head's seq after the sealed trip event. Raises RingFull or OSError if it could
+        not be kept: then the same request may come again, and a boot completes it.
         """
+        if self.is_begun(request):
+            self._finish_start()
+            return self._recorder.head()[0]
         # The trip begins at a record of its own (T9 reads from there on).
         self._recorder.seal_open_block(True)
         self.number = cbor.decode(request)[1]
@@ -122,6 +131,7 @@ class Trip:
             _SINCE_SEQ: self._since_seq,
         }
         self._state.put(statestore.TRIP, cbor.encode(fields))
+        self._stage = stage
 
     def _changed(self):
         if self.on_change:

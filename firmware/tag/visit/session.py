@@ -363,9 +363,11 @@ class AccessSession:
         if not isinstance(rules, bytes):
             return BAD_FORM, b""
         profile.parse(rules)
-        if self._trip.is_open or number <= self._trip.number:
+        args = bytes(args)
+        is_new = number > self._trip.number or self._trip.is_begun(args)
+        if self._trip.is_open or not is_new:
             return BAD_STATE, b""  # T8: trip numbers only rise
-        self._trip.start(bytes(args))
+        self._trip.start(args)
         return OK, b""
 
     def _end_trip(self, args):
