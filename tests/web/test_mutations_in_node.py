@@ -33,7 +33,7 @@ from tests.vectors.chain import (
 from tests.web.node import judged
 
 # Of so many bits or bytes one is changed in the short run: primes, to meet every place.
-_STEPS = {"bit_flips": 61, "byte_deletions": 31, "byte_insertions": 31, "truncations": 13}
+_STEPS = {"bit_flips": 83, "byte_deletions": 31, "byte_insertions": 31, "truncations": 23}
 _FLEET_PUB = "ed25519 TB8o0Ka2JFpl2wICzS3i2cpy2QVrhkAlDwOBIejSoJM= 2026-01-01 2035-01-01 fleet\n"
 EDDSA = b"\xa1\x01\x27"
 _TRUST = {"fleet_pub": _FLEET_PUB, "nonces": [NONCE.hex()], "known_head": None}
@@ -106,8 +106,8 @@ def _short() -> Iterator[tuple[str, bytes]]:
     one = mutations.sample()
     for family in mutations.FAMILIES:
         step = _STEPS.get(family.__name__)
-        # The families without a step are long: every third of theirs.
-        made = islice(family(one), 0, None, 3) if step is None else family(one, step)  # type: ignore[operator]
+        # The families without a step are long: every fourth of theirs.
+        made = islice(family(one), 0, None, 4) if step is None else family(one, step)  # type: ignore[operator]
         for mutation in made:
             yield mutation.name, mutation.evidence
 

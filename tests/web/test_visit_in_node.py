@@ -28,4 +28,6 @@ def test_every_number_is_the_protocols():
 def test_every_op_and_code_is_there():
     found = exports("protocol.js")
     assert set(found["OP"]) == set(protocol.OP_NAMES.split())
+    assert set(found["READY"]) == {name for name in dir(protocol) if name.startswith("READY_")}
+    assert set(found["SCOPE"]) == {name for name in dir(protocol) if name.startswith("SCOPE_")}
     assert set(found["CODE"]) == {"OK", *protocol.CODE_NAMES.split()}
