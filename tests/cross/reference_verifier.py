@@ -276,6 +276,10 @@ class Verifier:
             same = self.hash_of(self.known_head["seq"]).hex() == self.known_head["sha256"]
             self.index = self.known_head["seq"] + 1
             self.check(same, "R21", "fork of a known head")
+        stored = [statement.parse_statement(one)[1] for one in self.stored]
+        trusted = [s[2] for s in [*self.statements, *stored] if s[0] == 24 and s[1] == self.tid]
+        if trusted and min(trusted) > head:
+            return "stale"
         attested = [s[4] for s in self.statements if s[0] == 23 and s[2] == head]
         if not attested:
             return "unproved"

@@ -242,6 +242,22 @@ def r20_known_and_nothing_beyond() -> object:
     return chain, {"stored": [_revocation(chain, 2)]}
 
 
+@case("", "ok", completeness="stale")
+def r21_ends_before_the_last_trusted() -> object:
+    """A fork under the stolen key, attested as complete, that stops short of the revocation."""
+    chain = three()
+    chain.attest()
+    return chain, {"stored": [_revocation(chain, 5, bytes(32))]}
+
+
+@case("", "ok")
+def r21_of_two_revocations_the_earlier_one_ends_the_log() -> object:
+    """The later record is not to be believed; nothing is missing without it."""
+    chain = three()
+    chain.attest()
+    return chain, {"stored": [_revocation(chain, 5, bytes(32)), _revocation(chain, 2)]}
+
+
 @case("R19", "revocation contradicts the records", 2)
 def r19_known_revocation_fork() -> object:
     """The fleet trusted another record 1 of this tag."""

@@ -70,7 +70,7 @@ def verify_evidence(raw: bytes, trust: Trust) -> VerifiedEvidence:
     stored = _judge_stored(trust.statements(judged.certificate.tid), judged, fleet)
     nonces = trust.nonces(judged.certificate.tid)
     known = trust.known_head(judged.certificate.tid)
-    freshness = _judge_freshness(judged, nonces, known)
+    freshness = _judge_freshness(judged, nonces, known, _last_trusted(judged, stored))
     return tell(
         Material(
             certificate=judged.certificate,
@@ -270,8 +270,14 @@ def _judge_revocation(statement: RawStatement, count: int, source: str) -> None:
         raise VerifyError("R20", "record beyond the revocation", seq + 1, seq, detail)
 
 
+def _last_trusted(judged: Judged, stored: Sequence[RawStatement]) -> int:
+    """The last record that revocations of the tag leave; -1 without one."""
+    told = [*(one for one, _ in judged.statements), *stored]
+    return min((one.number(2) for one in told if one.type == REVOCATION), default=-1)
+
+
 def _judge_freshness(
-    judged: Judged, nonces: Mapping[bytes, Asked], known: KnownHead | None
+    judged: Judged, nonces: Mapping[bytes, Asked], known: KnownHead | None, last_trusted: int
 ) -> Freshness:
     """R21. Raises VerifyError where a known head was replaced."""
     count = judged.chain.count
@@ -282,6 +288,10 @@ def _judge_freshness(
     if known is not None and judged.chain.hashes[known.seq] != known.sha256:
         detail = "this verifier has seen another record of that number"
         raise VerifyError("R21", "fork of a known head", known.seq + 1, known.seq, detail)
+    if last_trusted >= count:
+        # Else a thief with the key would fork off before it, and attest the fork's end.
+        detail = f"ends before record {last_trusted}, which the tag's revocation names"
+        return Freshness(Completeness.STALE, detail)
     attested = [
         one
         for one, _ in judged.statements

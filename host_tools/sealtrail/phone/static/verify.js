@@ -56,7 +56,7 @@ const BATCH = 256; // signatures verified at once
 export async function verifyEvidence(raw, trust) {
   const judged = await judge(raw, trust.fleet);
   const stored = await judgeStored(trust, judged);
-  const freshness = judgeFreshness(judged, trust);
+  const freshness = judgeFreshness(judged, trust, stored);
   const { certificate, chain, payloads, sizes, statements } = judged;
   return {
     certificate,
@@ -246,9 +246,10 @@ function judgeRevocation(statement, count, source) {
  * R21. Throws NotVerified where a known head was replaced.
  * @param {Judged} judged
  * @param {Trust} trust
+ * @param {import("./statement.js").RawStatement[]} stored
  * @returns {Freshness}
  */
-function judgeFreshness({ chain, statements }, { nonces, knownHead }) {
+function judgeFreshness({ chain, statements }, { nonces, knownHead }, stored) {
   const last = chain.count - 1;
   if (knownHead && knownHead.seq > last) {
     return verdict("stale", `record ${knownHead.seq} was seen before`);
@@ -257,6 +258,12 @@ function judgeFreshness({ chain, statements }, { nonces, knownHead }) {
     const { seq } = knownHead;
     throw new NotVerified("refused", "R21", "fork of a known head", seq + 1, seq);
   }
+  // Else a thief with the key would fork off before the last trusted record, and attest that.
+  const trusted = [...statements.map(({ statement }) => statement), ...stored]
+    .filter((one) => one.type === TYPE.REVOCATION)
+    .map((one) => one.fields.get(2));
+  const lastTrusted = trusted.length ? Math.min(...trusted) : -1;
+  if (lastTrusted > last) return verdict("stale", `ends before record ${lastTrusted}`);
   const attested = statements
     .map((one) => one.statement)
     .filter((one) => one.type === TYPE.ATTEST && one.fields.get(2) === last);
