@@ -48,7 +48,7 @@ def mutated(mutant: Mutant) -> Iterator[Kit]:
         package.mkdir()
         (package / "__init__.py").touch()
         for module in _MODULES:
-            shutil.copy(FIRMWARE / "tag" / f"{module}.py", package)
+            shutil.copy(FIRMWARE / "tag" / "store" / f"{module}.py", package)
         for module, old, new in filter(
             None, ((mutant.module, mutant.old, mutant.new), mutant.also)
         ):
