@@ -229,6 +229,13 @@ def test_every_odd_answer_is_a_device_error(printed: str) -> None:
         Dock(Saying(printed)).identify()
 
 
+def test_an_answer_that_lost_its_mark_is_not_quoted() -> None:
+    answer = hexed({0: 0, 1: {1: b"\xa7" * 32}}).replace("ST1", "S\x001")
+    with pytest.raises(DeviceError) as caught:
+        Dock(Saying(answer)).install(b"", b"", b"", b"")
+    assert "a7a7" not in str(caught.value) and "..." in str(caught.value)
+
+
 IDENTITY = {1: b"u", 2: "v", 3: "1", 4: 1, 5: 3, 6: 1, 7: bytes(8), 10: bytes(32)}
 
 

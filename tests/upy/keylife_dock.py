@@ -93,6 +93,22 @@ def test_certificates_that_are_not_this_tags_are_refused():
     assert len(dock.serve(d.INSTALL, install_args(bench, fleet.certificate(key)))[1]) == 32
 
 
+def test_an_access_key_needs_the_radio_also_after_a_reset():
+    bench = Bench()
+    key = public_key_of(bench.dock().serve(d.ENROL, {1: os.urandom(32), 2: SERIAL})[1])
+    args = install_args(bench, bench.fleet.certificate(key))
+    bench.board.is_entropy_on = False
+    dock = bench.dock()
+    dock._entropy._source = bytes
+    try:
+        dock.serve(d.INSTALL, args)
+        raise AssertionError("an access key without randomness")
+    except EntropyError:
+        assert dock.serve(d.IDENTIFY, {})[4] == 0
+    assert bench.board.is_entropy_on
+    assert len(bench.dock().serve(d.INSTALL, args)[1]) == 32
+
+
 def test_a_faulty_signature_gives_no_proof():
     bench = Bench()
     dock = bench.dock()

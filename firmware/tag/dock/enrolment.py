@@ -80,14 +80,18 @@ class Enrolment:
         self._refuse_if_certified()
         if len(host_bytes) != _KEY_SIZE or not 1 <= len(serial.encode()) <= _SERIAL_SIZE_MAX:
             raise DockError(BAD_REQUEST, "host entropy or serial")
-        self._board.enable_entropy()
-        if self._entropy.test():
-            raise EntropyError(self._entropy.fault)
+        self._need_entropy()
         self._storage.state.put(statestore.SERIAL, serial.encode())
         self._keys.erase_all()
         # A cut from here on leaves a key without certificate: the tag is not enrolled.
         self._create(host_bytes)
         return self._proof(host_bytes, serial)
+
+    def _need_entropy(self):
+        """Raises EntropyError unless the source, with the radio on, passes its test now."""
+        self._board.enable_entropy()
+        if self._entropy.test():
+            raise EntropyError(self._entropy.fault)
 
     def _create(self, host_bytes):
         try:
@@ -131,6 +135,8 @@ class Enrolment:
             raise DockError(BAD_REQUEST, "fleet key or hash")
         self._check_certificate(certificate, fleet_key)
         profile.parse(profile_bytes)
+        # Anew: a reset since ENROL has turned the radio off, and nothing else is mixed in here.
+        self._need_entropy()
         access_key = self._entropy.random(_KEY_SIZE)
         self._storage.format_log()
         state = self._storage.state

@@ -7,6 +7,7 @@ result}. The tag's half is firmware/tag/dock/serve.py; the numbers here mirror i
 """
 
 import binascii
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -24,6 +25,7 @@ KEY_NONE, KEY_SOUND, KEY_LOST = 0, 1, 2
 _TAGS_OWN_HINT = "; `sealtrail"  # for who reads its serial port; ours says more
 _T = TypeVar("_T")
 _MARK = "ST1"
+_HEX = re.compile(r"[0-9A-Fa-f]{6,}")
 _READ_SIZE = 3000
 _TID_SIZE, _HASH_SIZE, _KEY_SIZE = 8, 32, 32
 _TIMEOUT_S = 20.0
@@ -235,8 +237,13 @@ def _marked_line(printed: str) -> str:
         if line.startswith(_MARK + " "):
             return line[len(_MARK) + 1 :].strip()
     raise DeviceError(
-        f"the tag gave no answer, but '{one_line(printed)[-80:]}'", "Flash it again and repeat."
+        f"the tag gave no answer, but '{_without_hex(printed)}'", "Flash it again and repeat."
     )
+
+
+def _without_hex(printed: str) -> str:
+    """The end of *printed* for people. An answer that lost its mark may hold an access key."""
+    return _HEX.sub("...", one_line(printed))[-80:]
 
 
 def _opened(answer_hex: str) -> dict[int, Any]:
