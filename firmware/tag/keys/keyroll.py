@@ -18,31 +18,14 @@ from .. import faults
 from ..store.ringlog import RingError, RingFull
 from .entropy import EntropyError
 from .keystore import KeyStoreError
+from .standins import HaltedSigner, LostSigner, VerifiedSigner
 
 _ROLL_MS = const(86_400_000)
 _ROLL_S = const(86_400)
 _RETRY_MS = const(3_600_000)
 _READ_TRIES = const(3)
-_SIGN_TRIES = const(2)
 # How far behind the head an accept is looked for whose roll a cut prevented.
 _OWED_LOOK_BACK = const(8)
-_UNSIGNED = bytes(64)
-
-
-class LostSigner:
-    """In the place of a lost key: its records are of kind 6, and prove nothing."""
-
-    public_key = None
-
-    def __init__(self, algorithm):
-        self.algorithm = algorithm
-
-    def sign(self, parts) -> bytes:
-        """Returns the 64 zero bytes that stand for no signature."""
-        return _UNSIGNED
-
-    def wipe(self) -> None:
-        """There is nothing to wipe."""
 
 
 def open_signer(keys, epoch, records) -> tuple:
@@ -225,8 +208,8 @@ class KeyRoll:
             self._settle()
         except (OSError, RingError, RingFull, KeyStoreError) as e:
             self._note_fault(faults.SIGNER, "key roll unsettled: %r" % e)
-            if not isinstance(self._sealer.signer, _HaltedSigner):
-                self._swap(_HaltedSigner(self._sealer.signer))
+            if not isinstance(self._sealer.signer, HaltedSigner):
+                self._swap(HaltedSigner(self._sealer.signer))
             return False
         return True
 
@@ -270,45 +253,13 @@ def write_verified(keys, sealer, kind, up_ms, utc, **fields) -> None:
     OSError.
     """
     signer = sealer.signer
-    sealer.signer = _VerifiedSigner(keys, signer)
+    sealer.signer = VerifiedSigner(keys, signer)
     try:
         # Its reach into the journal is the last record's: it holds nothing itself.
         reach = sealer.records.journal_next
         sealer._write(kind, sealer.boot, up_ms, utc, reach, is_urgent=True, **fields)
     finally:
         sealer.signer = signer
-
-
-class _VerifiedSigner:
-    """Verifies what *signer* signs before anybody gets it."""
-
-    def __init__(self, keys, signer):
-        self._keys = keys
-        self._signer = signer
-        self.algorithm = signer.algorithm
-        self.public_key = signer.public_key
-
-    def sign(self, parts) -> bytes:
-        """Returns a signature that holds. Raises KeyStoreError if two tries give none."""
-        for _ in range(_SIGN_TRIES):
-            signature = self._signer.sign(parts)
-            if self._keys.verify(self.public_key, signature, parts):
-                return signature
-        raise KeyStoreError("signature wrong")
-
-
-class _HaltedSigner:
-    """While it is unknown which key the log names: nothing may be sealed."""
-
-    def __init__(self, signer):
-        self.algorithm = signer.algorithm
-        self.public_key = signer.public_key
-
-    def sign(self, parts):
-        raise OSError(5)
-
-    def wipe(self):
-        pass
 
 
 def _is_signed_by(keys, public_key, signed) -> bool:
