@@ -180,7 +180,7 @@ async function lossyRuns(count, seeds, rates) {
 }
 
 const seeds = Number(process.argv[2]);
-const cuts = [await cutAtEveryFrame(8, 16), await cutAtEveryFrame(30, 240)];
+const cuts = [await cutAtEveryFrame(6, 16), await cutAtEveryFrame(30, 240)];
 const lossy = await lossyRuns(30, seeds, { command: 100, frame: 20, flip: 0, cut: 30 });
 const flipped = await lossyRuns(20, seeds, { command: 50, frame: 10, flip: 15, cut: 15 });
 await tag.ask("chain 0 213");
