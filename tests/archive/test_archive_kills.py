@@ -159,6 +159,7 @@ def test_a_hundred_kills_lose_nothing_that_was_acknowledged(made: Fleet):
     check_whole(made)
 
 
+@pytest.mark.long
 def test_twenty_tags_of_500_records_come_in_within_a_minute(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
