@@ -129,6 +129,19 @@ def test_a_header_with_a_byte_order_mark_is_taken(tmp_path: Path):
 
 @pytest.mark.parametrize("after_s", [0.6, 3.0])
 def test_ctrl_c_is_one_line(tmp_path: Path, after_s: float):
+    returncode, said = interrupted(tmp_path, after_s)
+    for _ in range(4):
+        if returncode != -signal.SIGINT:
+            break
+        # A busy machine: the interpreter had not come to our first line. Nobody can catch that.
+        after_s += 0.5
+        returncode, said = interrupted(tmp_path, after_s)
+    assert returncode == 130 and "demo: stopped" in said
+    assert "Traceback" not in said
+
+
+def interrupted(tmp_path: Path, after_s: float) -> tuple[int, str]:
+    """Starts the demo, stops it with Ctrl-C; its exit code and what it said."""
     command = [sys.executable, "-m", "boards.virtual.demo", "--scenario", str(DEFAULT)]
     process = subprocess.Popen(
         [*command, "--out", str(tmp_path / "out")],
@@ -147,5 +160,4 @@ def test_ctrl_c_is_one_line(tmp_path: Path, after_s: float):
     assert process.stdout is not None
     said = process.stdout.read()
     process.stdout.close()
-    assert process.returncode == 130 and "demo: stopped" in said
-    assert "Traceback" not in said
+    return process.returncode, said
