@@ -147,8 +147,8 @@ def check_whole(made: Fleet) -> None:
             assert judge(sealed, keys).chain.count == RECORD_COUNT
 
 
-def test_ten_kills_lose_nothing_that_was_acknowledged(made: Fleet):
-    assert sweep(made, 10) >= 10
+def test_three_kills_lose_nothing_that_was_acknowledged(made: Fleet):
+    assert sweep(made, 3) >= 3
     check_whole(made)
 
 

@@ -23,7 +23,8 @@ from boards.virtual.radio.private_bus import why_no_bus
 from tests.fakes.archive_process import ArchiveProcess
 from tests.paths import REPO
 
-pytestmark = pytest.mark.timeout(600)  # most of it passes in the setup
+# Most of it passes in the setup; the demo tells the same story without an archive.
+pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
 SCENARIO = REPO / "boards/virtual/scenarios/ln2_five_days.csv"
 
 

@@ -33,7 +33,7 @@ from tests.vectors.chain import (
 from tests.web.node import judged
 
 # Of so many bits or bytes one is changed in the short run: primes, to meet every place.
-_STEPS = {"bit_flips": 83, "byte_deletions": 31, "byte_insertions": 31, "truncations": 23}
+_STEPS = {"bit_flips": 131, "byte_deletions": 47, "byte_insertions": 47, "truncations": 31}
 _FLEET_PUB = "ed25519 TB8o0Ka2JFpl2wICzS3i2cpy2QVrhkAlDwOBIejSoJM= 2026-01-01 2035-01-01 fleet\n"
 EDDSA = b"\xa1\x01\x27"
 _TRUST = {"fleet_pub": _FLEET_PUB, "nonces": [NONCE.hex()], "known_head": None}
@@ -112,8 +112,8 @@ def _short() -> Iterator[tuple[str, bytes]]:
             yield mutation.name, mutation.evidence
 
 
-def test_both_verifiers_say_the_same_to_two_thousand_mutations(tmp_path: Path):
-    assert _differences(mutations.sample().evidence, _short(), tmp_path) >= 2000
+def test_both_verifiers_say_the_same_to_a_thousand_mutations(tmp_path: Path):
+    assert _differences(mutations.sample().evidence, _short(), tmp_path) >= 1000
 
 
 def _p256_changes() -> Iterator[tuple[str, bytes]]:
