@@ -15,6 +15,9 @@ from boards import BOARDS
 from sealtrail.clock import OFFSET_VARIABLE as CLOCK_OFFSET_VARIABLE
 from tests.board.bench import Bench, bench
 
+# A minute of real flashing; tests/unit holds the same refusals with a fake line.
+pytestmark = pytest.mark.long
+
 HOUR_S = 3600
 STANDIN = BOARDS / "virtual" / "aioble_standin"
 SCENARIO = BOARDS / "virtual" / "scenarios" / "ln2_five_days.csv"
