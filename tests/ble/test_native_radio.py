@@ -35,12 +35,17 @@ ADDRESS = "c0ffee010000"  # of the radio's first terminal
 A_DAY_S = 86_400
 
 
+_COMMAND = "MICROPYTHON=unix-port-with-nimble MICROPYTHON_LIB=checkout make test"
+
+
 def _why_not() -> str:
     if not os.environ.get("MICROPYTHON"):
-        return "MICROPYTHON names no interpreter"
+        return f"MICROPYTHON names no interpreter; run: {_COMMAND}"
     if not has_bluetooth(MICROPYTHON):
-        return f"{MICROPYTHON} has no bluetooth of its own"
-    return "" if os.environ.get("MICROPYTHON_LIB") else "MICROPYTHON_LIB names no real aioble"
+        return f"{MICROPYTHON} has no bluetooth of its own; run: {_COMMAND}"
+    if not os.environ.get("MICROPYTHON_LIB"):
+        return f"MICROPYTHON_LIB names no real aioble; run: {_COMMAND}"
+    return ""
 
 
 pytestmark = pytest.mark.skipif(bool(_why_not()), reason=_why_not())

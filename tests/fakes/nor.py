@@ -109,6 +109,27 @@ class Nor:
         self.memory[start : start + len(content)] = new
 
 
+class Part:
+    """A range of sectors of one chip, as a partition is."""
+
+    def __init__(self, chip, first, count):
+        self._chip, self._first, self._count = chip, first, count
+
+    def info(self):
+        return self._chip.info()
+
+    def readblocks(self, block, buffer, offset=0):
+        self._chip.readblocks(self._first + block, buffer, offset)
+
+    def writeblocks(self, block, content, offset):
+        self._chip.writeblocks(self._first + block, content, offset)
+
+    def ioctl(self, op, argument):
+        if op == 4:
+            return self._count
+        return self._chip.ioctl(op, self._first + argument if op == 6 else argument)
+
+
 # ---- faults
 
 

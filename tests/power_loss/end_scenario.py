@@ -10,11 +10,11 @@ from sealwire.labels import KIND_END
 from tag.dock import decommission
 from tag.store import statestore
 from tag.store.storage import Storage
+from tests.fakes import nor
 from tests.power_loss.key_scenario import (
     KEYS_SECTORS,
     LOG_SECTORS,
     KeyTripScenario,
-    Part,
 )
 
 ACCESS_KEYS = [bytes([number]) * 32 for number in (0xA1, 0xA2)]  # the first is overwritten
@@ -46,8 +46,10 @@ class EndScenario(KeyTripScenario):
         return tag
 
     def _open_stores(self, device):
-        storage = Storage(Part(device, 0, KEYS_SECTORS), Part(device, KEYS_SECTORS, LOG_SECTORS))
-        storage.key_slots = self.slots(Part(device, 0, 2), 0, 1)
+        storage = Storage(
+            nor.Part(device, 0, KEYS_SECTORS), nor.Part(device, KEYS_SECTORS, LOG_SECTORS)
+        )
+        storage.key_slots = self.slots(nor.Part(device, 0, 2), 0, 1)
         storage.open()
         if not decommission.is_ended(storage.records):
             decommission.take_back(storage)

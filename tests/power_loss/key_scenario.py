@@ -47,27 +47,6 @@ _EVENTS = {
 _DAY_MS = 86_400_000
 
 
-class Part:
-    """A range of sectors of one chip, as a partition is."""
-
-    def __init__(self, chip: nor.Nor, first: int, count: int):
-        self._chip, self._first, self._count = chip, first, count
-
-    def info(self):
-        return self._chip.info()
-
-    def readblocks(self, block, buffer, offset=0):
-        self._chip.readblocks(self._first + block, buffer, offset)
-
-    def writeblocks(self, block, content, offset):
-        self._chip.writeblocks(self._first + block, content, offset)
-
-    def ioctl(self, op, argument):
-        if op == 4:
-            return self._count
-        return self._chip.ioctl(op, self._first + argument if op == 6 else argument)
-
-
 class Signer:
     """An Ed25519 signer by the host's library, with what a key store's signer has."""
 
@@ -120,8 +99,10 @@ class Tag:
         self.chip = chip
         self.uptime = FakeUptime()
         self.faults = []
-        self.storage = Storage(Part(chip, 0, KEYS_SECTORS), Part(chip, KEYS_SECTORS, LOG_SECTORS))
-        self.storage.key_slots = slots(Part(chip, 0, 2), 0, 1)
+        self.storage = Storage(
+            nor.Part(chip, 0, KEYS_SECTORS), nor.Part(chip, KEYS_SECTORS, LOG_SECTORS)
+        )
+        self.storage.key_slots = slots(nor.Part(chip, 0, 2), 0, 1)
         self.storage.open()
         self.clock = Clock(self.uptime, 500, FakeRTC())
         self.keys = SeedKeys(self.storage.key_slots, seeds, Signer, verify)
@@ -199,7 +180,7 @@ class KeyTripScenario:
 
     def _enrol(self, device):
         """A blank chip gets its first seed; so does one that was cut while it got it."""
-        slots = self.slots(Part(device, 0, 2), 0, 1)
+        slots = self.slots(nor.Part(device, 0, 2), 0, 1)
         if device.memory[2 * nor.SECTOR_SIZE :].strip(b"\xff") or slots.active():
             return
         slots.erase_all()

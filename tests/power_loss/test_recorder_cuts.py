@@ -27,34 +27,15 @@ CUSTODY = cbor.encode([1, b"holder00", b"statement"])
 REQUEST = cbor.encode({1: 7, 2: bytes(32), 3: RULES})
 
 
-class Part:
-    """A range of sectors of one chip, as a partition is."""
-
-    def __init__(self, chip: nor.Nor, first: int, count: int):
-        self._chip, self._first, self._count = chip, first, count
-
-    def info(self):
-        return self._chip.info()
-
-    def readblocks(self, block, buffer, offset=0):
-        self._chip.readblocks(self._first + block, buffer, offset)
-
-    def writeblocks(self, block, content, offset):
-        self._chip.writeblocks(self._first + block, content, offset)
-
-    def ioctl(self, op, argument):
-        if op == 4:
-            return self._count
-        return self._chip.ioctl(op, self._first + argument if op == 6 else argument)
-
-
 class Tag:
     """One life of the tag on *chip*, from power-on, or from a reset that *rtc* outlived."""
 
     def __init__(self, chip: nor.Nor, rtc: FakeRTC | None = None):
         self.uptime = FakeUptime()
         rtc = rtc or FakeRTC()
-        storage = Storage(Part(chip, 0, KEYS_SECTORS), Part(chip, KEYS_SECTORS, LOG_SECTORS), rtc)
+        storage = Storage(
+            nor.Part(chip, 0, KEYS_SECTORS), nor.Part(chip, KEYS_SECTORS, LOG_SECTORS), rtc
+        )
         storage.open()
         clock = Clock(self.uptime, 500, rtc)
         self.recorder = Recorder(

@@ -12,7 +12,7 @@ from tag.keys.entropy import EntropyError
 from tag.recording.logspace import REFUSING, TAKING
 from tests.fakes import nor
 from tests.power_loss import key_scenario
-from tests.power_loss.key_scenario import REQUEST, KeyTripScenario, Part, Signer
+from tests.power_loss.key_scenario import REQUEST, KeyTripScenario, Signer
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 
@@ -344,7 +344,7 @@ def test_a_key_that_comes_back_signs_nothing_more(bench):
     bench.judge()
 
 
-class Unreadable(Part):
+class Unreadable(nor.Part):
     """The key sectors, whose first *failures* reads fail."""
 
     failures = 0

@@ -3,7 +3,7 @@
 
 Modelled: Info, Read, Write, Lock, Random, Nonce (pass-through), GenKey, Sign (external), Verify
 (external), Counter, with the permissions of SlotConfig and KeyConfig. A mode that exists but is
-not modelled raises NotImplementedError: no driver may lean on it. Stricter than the real chip
+not modelled raises NotModelled: no driver may lean on it. Stricter than the real chip
 may be: GenKey and Sign want both zones locked, and a signature uses TempKey up.
 """
 
@@ -25,6 +25,10 @@ _WRITE_MASK = 0xF000
 _COUNTER_MAX = 2_097_151
 # Words of the configuration zone that Write may change while it is unlocked.
 _WRITABLE_WORDS = set(range(4, 21)) | set(range(22, 32))
+
+
+class NotModelled(Exception):
+    """A command or mode of the real chip that no driver here may lean on."""
 
 
 class Refused(Exception):
@@ -72,7 +76,7 @@ class Commands:
 
     def _info(self, mode, param, content):
         if mode != 0:
-            raise NotImplementedError("Info mode %d" % mode)
+            raise NotModelled("Info mode %d" % mode)
         return bytes(self.memory.config[4:8])
 
     def _random_bytes(self, mode, param, content):
@@ -87,7 +91,7 @@ class Commands:
             start = (address >> 3 & 3) * 32 + (0 if size == 32 else (address & 7) * 4)
             return bytes(self.memory.config[start : start + size])
         if zone != 2:
-            raise NotImplementedError("Read zone %d" % zone)
+            raise NotModelled("Read zone %d" % zone)
         slot, start = self._place(address)
         is_secret = self.memory.slot_config(slot) & _IS_SECRET
         if not self.memory.is_data_locked or is_secret or self._is_private(slot):
@@ -113,7 +117,7 @@ class Commands:
         elif mode & 3 == 2:
             self._write_slot(address, content)
         else:
-            raise NotImplementedError("Write zone %d" % (mode & 3))
+            raise NotModelled("Write zone %d" % (mode & 3))
         return bytes((SUCCESS,))
 
     def _write_config(self, address, content):
@@ -144,7 +148,7 @@ class Commands:
             self._program(config[at : at + 1], bytes((config[at] & ~(1 << slot % 8),)))
             return bytes((SUCCESS,))
         if zone == 1 and not mode & 0x80:
-            raise NotImplementedError("Lock of the data zone with a checksum")
+            raise NotModelled("Lock of the data zone with a checksum")
         at = memory.LOCK_VALUE if zone else memory.LOCK_CONFIG
         is_due = self.memory.is_config_locked == bool(zone) and config[at] == memory.UNLOCKED
         if not is_due or not (mode & 0x80 or checksum == crc16(config)):
@@ -185,7 +189,7 @@ class Commands:
 
     def _generate_key(self, mode, slot, content):
         if mode not in (0x00, 0x04):
-            raise NotImplementedError("GenKey mode 0x%02x" % mode)
+            raise NotModelled("GenKey mode 0x%02x" % mode)
         self._needs_key(slot)
         if mode == 0x04:
             may_write = self.memory.slot_config(slot) & _GENKEY_WRITES
@@ -200,7 +204,7 @@ class Commands:
 
     def _nonce(self, mode, param, content):
         if mode != 0x03:
-            raise NotImplementedError("Nonce mode 0x%02x" % mode)
+            raise NotModelled("Nonce mode 0x%02x" % mode)
         if len(content) != 32:
             raise Refused(PARSE_ERROR)
         self._temp_key = bytes(content)
@@ -214,7 +218,7 @@ class Commands:
 
     def _sign(self, mode, slot, content):
         if mode != 0x80:
-            raise NotImplementedError("Sign mode 0x%02x" % mode)
+            raise NotModelled("Sign mode 0x%02x" % mode)
         self._needs_key(slot)
         if not self.memory.slot_config(slot) & _SIGNS_EXTERNAL:
             raise Refused(EXECUTION_ERROR)
@@ -227,7 +231,7 @@ class Commands:
 
     def _verify(self, mode, key_type, content):
         if mode != 0x02 or key_type != 4:
-            raise NotImplementedError("Verify mode 0x%02x" % mode)
+            raise NotModelled("Verify mode 0x%02x" % mode)
         if len(content) != 128:
             raise Refused(PARSE_ERROR)
         r, s, x, y = (int.from_bytes(content[i : i + 32], "big") for i in range(0, 128, 32))
