@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from starlette.applications import Starlette
 
 from sealtrail.archive.api import ArchiveApi
 from sealtrail.archive.archive import Archive
@@ -38,7 +39,12 @@ def serve(
     Raises UsageError for an address or certificate that cannot be used.
     """
     check(address)
-    server = uvicorn.Server(_config(archive, address, origins))
+    run_app(ArchiveApi(archive, origins).app(), address, ready)
+
+
+def run_app(app: Starlette, address: Address, ready: Callable[[str], None]) -> None:
+    """Serves *app* at a checked *address* until SIGINT or SIGTERM. Raises UsageError."""
+    server = uvicorn.Server(_config(app, address))
     with _listener(address) as listener:
         host, port = listener.getsockname()[:2]
         scheme = "https" if address.cert else "http"
@@ -49,9 +55,9 @@ def serve(
             server.run(sockets=[listener])
 
 
-def _config(archive: Archive, address: Address, origins: Sequence[str]) -> uvicorn.Config:
+def _config(app: Starlette, address: Address) -> uvicorn.Config:
     config = uvicorn.Config(
-        ArchiveApi(archive, origins).app(),
+        app,
         log_level="warning",
         lifespan="off",
         access_log=False,

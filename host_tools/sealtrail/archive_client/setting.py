@@ -46,6 +46,12 @@ def chosen(home: Home, url: str | None, token_file: Path | None) -> ArchiveSetti
     return ArchiveSetting(checked_url(url), file.expanduser().absolute())
 
 
+def kept_url(home: Home) -> str | None:
+    """The address of the home's archive; None where it names none. Raises StorageError."""
+    kept = _kept(home)
+    return None if kept is None else kept.url
+
+
 def _kept(home: Home) -> ArchiveSetting | None:
     path = _path(home)
     try:

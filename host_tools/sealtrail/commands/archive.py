@@ -160,23 +160,42 @@ def client_add(
         Path | None,
         typer.Option(help="The person's public key.  [the client sends it]", metavar="FILE"),
     ] = None,
+    page: Annotated[
+        str | None,
+        typer.Option(help="A phone's page: shows an enrolment link and its QR.", metavar="URL"),
+    ] = None,
 ) -> None:
     """Makes a client and shows its token, this once. Works beside a running archive.
+
+    With --page it shows the link that sets a phone up instead (docs/phone.md): whoever opens
+    it first is this client.
 
     \b
     Examples:
       sealtrail archive client add dock-3 --role gateway > dock-3.token
       sealtrail archive client add ann-phone --role phone --holder ann.pub
+      sealtrail archive client add ann-phone --role phone --page https://dock.example:8080
     """
     from sealtrail.keys.public_key import read_public_key
+    from sealtrail.phone.enrolment import checked_page, enrolment_link, qr_lines
 
     session = session_of(context)
+    if page is not None:
+        page = checked_page(page, role)  # before there is a client
     public_key = None if holder is None else read_public_key(holder)
     with _opened(session, None) as archive:
         token = archive.clients.add(name, role, public_key)
-    session.say(token)
-    session.detail("this token is shown once; only its hash is kept")
-    session.answer({"client": name, "role": role, "token": token})
+    answer = {"client": name, "role": role, "token": token}
+    if page is None:
+        session.say(token)
+        session.detail("this token is shown once; only its hash is kept")
+    else:
+        link = enrolment_link(page, name, token)
+        answer["link"] = link
+        session.say(link)
+        session.say(qr_lines(link))
+        session.detail("this link is shown once; only its token's hash is kept")
+    session.answer(answer)
 
 
 @_client.command("revoke")

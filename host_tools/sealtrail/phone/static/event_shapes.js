@@ -58,9 +58,11 @@ const octets = (sizeMin, sizeMax) => (value) => isOctets(value, sizeMin, sizeMax
 const u = upTo();
 const holder = octets(8, 8);
 const statement = octets(1, 480);
+/** @type {Check} */
+const tickets = (value) => Array.isArray(value) && value.length <= 8 && value.every((one) => u(one));
 
-// An array: the members of the data. null: no data. "any": not judged.
-/** @type {Map<unknown, Check[] | "any" | "trip" | null>} */
+// An array: the members of the data. null: no data.
+/** @type {Map<unknown, Check[] | "trip" | null>} */
 const SHAPES = new Map([
   [1, [u, text(32)]],
   [2, null],
@@ -82,13 +84,23 @@ const SHAPES = new Map([
   [30, "trip"],
   [31, [octets(8, 8)]],
   [32, [u]],
+  [33, [u]],
+  [34, [octets(8, 8)]],
+  [35, [u, octets(32, 32)]],
+  [36, [u, octets(32, 32)]],
+  [37, null],
   [40, [u, holder, u, u]],
   [41, [u, holder, statement]],
   [42, [u, holder, statement]],
   [43, [u, isInteger, u]],
+  [44, [u]],
   [45, [u]],
+  [46, [u, u, tickets]],
+  [47, [u, u, u]],
+  [48, [u, holder, u, u, u, u]],
+  [49, [u, holder]],
+  [50, [octets(8, 8), u, holder]],
 ]);
-for (const code of [33, 34, 35, 36, 37, 44, 46, 47, 48]) SHAPES.set(code, "any");
 /** @type {[number, Check][]} */
 const TRIP = [
   [1, u],
@@ -111,12 +123,11 @@ export function judgeEvent(code, content, hasContent) {
 }
 
 /**
- * @param {Check[] | "any" | "trip" | null} shape
+ * @param {Check[] | "trip" | null} shape
  * @param {unknown} content
  * @param {boolean} hasContent
  */
 function fits(shape, content, hasContent) {
-  if (shape === "any") return true;
   if (shape === null) return !hasContent;
   if (shape === "trip") {
     const isWhole = content instanceof Map && content.size === TRIP.length;
