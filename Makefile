@@ -10,8 +10,10 @@ BOARD ?= esp32_devkitc
 PORT ?= /dev/ttyUSB0
 # What cannot come from PyPI: the bus that bleak speaks on, and the report's font.
 DEBIAN_PACKAGES := dbus-daemon fonts-dejavu-core
-
-
+# And the browser that the courier's page is tested in.
+DEBIAN_TEST_PACKAGES := chromium
+# Two processes, whole files each; the sweeps of test-long run in the same way.
+WORKERS := -n 2 --dist loadfile
 
 .PHONY: demo test test-long lint format bench size flash generated clean
 
@@ -28,14 +30,18 @@ build/.debian: Makefile
 	@./boards/virtual/install_debian_packages.sh $(DEBIAN_PACKAGES)
 	@mkdir -p build && touch $@
 
+build/.debian-test: Makefile
+	@./boards/virtual/install_debian_packages.sh $(DEBIAN_TEST_PACKAGES)
+	@mkdir -p build && touch $@
+
 demo: $(STAMP) build/.debian ## a tag's whole shipment, without hardware
 	@$(BIN)/python -m boards.virtual.demo --scenario "$(SCENARIO)" --out build/demo
 
-test: $(STAMP) build/.debian ## everything that must hold, in under ten minutes
-	@$(BIN)/python -m pytest -q -m 'not long'
+test: $(STAMP) build/.debian build/.debian-test ## everything that must hold, in about ten minutes
+	@$(BIN)/python -m pytest -q -m 'not long' $(WORKERS)
 
-test-long: $(STAMP) build/.debian ## the same, and the sweeps that take hours of a machine
-	@$(BIN)/python -m pytest -q --timeout 7200
+test-long: $(STAMP) build/.debian build/.debian-test ## the same, and the sweeps that take hours of a machine
+	@$(BIN)/python -m pytest -q --timeout 7200 $(WORKERS)
 
 lint: $(STAMP) ## format, ruff, mypy --strict, and every firmware file through mpy-cross
 	@$(BIN)/ruff format --check -q .

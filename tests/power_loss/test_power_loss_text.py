@@ -5,7 +5,7 @@ import re
 
 from tests.fakes.nor import Nor
 from tests.paths import REPO
-from tests.power_loss.census import CENSUS
+from tests.power_loss.census import HEADING, said_counts
 from tests.power_loss.mutants import MUTANTS
 from tests.power_loss.suite import SCENARIOS
 
@@ -19,7 +19,7 @@ def rows(heading: str) -> list[str]:
 
 
 def test_the_text_lists_every_sweep():
-    names = rows("| sweep | states, `make test` | bad |\n")
+    names = rows(HEADING)
     assert [name for name in names if name in SCENARIOS] == list(SCENARIOS)
     assert len(names) == len(SCENARIOS) + 2
 
@@ -29,21 +29,8 @@ def test_the_text_lists_every_guard():
     assert f"met, {len(MUTANTS)} of {len(MUTANTS)}" in TEXT
 
 
-def counts(heading: str) -> dict[str, str]:
-    """First and last but one cells of the table that follows *heading*."""
-    table = TEXT.split(heading, 1)[1].split("\n\n", 1)[0]
-    cells = [line.split("|") for line in table.splitlines() if line.startswith("| ")]
-    return {row[1].strip(): row[-3].strip(" *") for row in cells}
-
-
-def test_the_text_has_the_numbers_of_the_sweeps_that_ran_in_this_session():
-    said = counts("| sweep | states, `make test` | bad |\n")
-    ran = {name: f"{CENSUS[name][0]:,}" for name in said if name in CENSUS}
-    assert {name: said[name] for name in ran} == ran
-
-
 def test_the_sum_in_the_text_is_the_sum_of_its_rows():
-    said = {name: int(n.replace(",", "")) for name, n in counts("`make test` | bad |\n").items()}
+    said = {name: int(n.replace(",", "")) for name, n in said_counts().items()}
     assert said.pop("**together**") == sum(said.values())
 
 
