@@ -155,7 +155,9 @@ function problemOf(status, content) {
   if (status === 401) {
     return new AccessRefused("The archive does not know this phone.", "Ask for a new link.");
   }
-  if (status === 422) return new EvidenceRefused(`The archive refuses: ${said}.`, "Ask its owner.");
+  if (status === 422) {
+    return new EvidenceRefused(`The archive refuses: ${said}.`, "Ask its owner.");
+  }
   if (status === 403 || status === 404 || status === 409) {
     return new AccessRefused(`The archive says no: ${said}.`, "Ask its owner.");
   }

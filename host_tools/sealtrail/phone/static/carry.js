@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
 /**
- * What lies ready for one tag (its pouch), and bringing it. A tag that cannot take something now is
- * no reason to stop: the next visit tries again (docs/archive.md, 1.2).
+ * What lies ready for one tag (its pouch), and bringing it. A tag that cannot take something now
+ * is no reason to stop: the next visit tries again (docs/archive.md, 1.2).
  *
- * A pouch is kept under the tag's id: `{parcels, taken, nonces}`. *taken*: hashes (hex) of what the
- * tag has; *nonces*: of the tag, each waiting for a time token, at most 24 h.
+ * A pouch is kept under the tag's id: `{parcels, taken, nonces}`. *taken*: hashes (hex) of what
+ * the tag has; *nonces*: of the tag, each waiting for a time token, at most 24 h.
  */
 
 import { codeName, CODE, LIMIT, OP } from "./protocol.js";
@@ -169,7 +169,8 @@ async function askNonce(visitor, pouch, nowMs) {
   if (pouch.liveNonces(nowMs).length || (await hasToken(pouch))) return;
   const { code, content } = await visitor.ask(OP.TIME_NONCE);
   // A tag that cannot, or a ticket that may not: nothing is lost.
-  if (code === CODE.OK && content.length === LIMIT.NONCE_SIZE) await pouch.addNonce(content, nowMs);
+  const isNonce = code === CODE.OK && content.length === LIMIT.NONCE_SIZE;
+  if (isNonce) await pouch.addNonce(content, nowMs);
 }
 
 /** @param {Pouch} pouch */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** The page's beginning: opens the database, joins the screens, and goes where the phone stands. */
+/** The page's beginning: opens the database, joins the screens, goes where the phone stands. */
 
 import { Database } from "./database.js";
 import { Phone } from "./phone.js";
@@ -10,7 +10,7 @@ import { drawTags, prepareTags, showTags } from "./screen_tags.js";
 import { VisitScreen } from "./screen_visit.js";
 import { element, faultWords, sayIf, showScreen } from "./screens.js";
 
-/** Starts the page; *phone* is there for whoever looks at it in the console. */
+/** Starts the page. */
 export async function start() {
   const tell = (/** @type {unknown} */ fault) => sayIf("notice", faultWords(fault));
   try {

@@ -73,7 +73,7 @@ export class Phone {
     return count;
   }
 
-  /** The keys that certify the archive's: from who serves this page. Without them: the old ones. */
+  /** The keys that certify the archive's, from who serves this page; else the old ones stay. */
   async refreshFleet() {
     try {
       const answer = await this.ask("/fleet.pub", { cache: "no-store" });
@@ -126,7 +126,9 @@ export class Phone {
     const rows = new Map();
     for (const tag of await database.keys("tags")) rows.set(tag, await database.get("tags", tag));
     const due = new Map();
-    for (const tag of await database.keys("outbox")) due.set(tag, await database.get("outbox", tag));
+    for (const tag of await database.keys("outbox")) {
+      due.set(tag, await database.get("outbox", tag));
+    }
     return { rows, due };
   }
 

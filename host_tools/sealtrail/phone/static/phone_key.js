@@ -2,7 +2,7 @@
 // @ts-check
 /**
  * The phone's own key: Ed25519 in WebCrypto, made here, its secret half never to be exported, not
- * even by this page. The database keeps the handle; when the browser clears its storage, it is gone.
+ * even by this page. The database keeps the handle; when the browser clears it, the key is gone.
  */
 
 import { InputError } from "./errors.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** Which of the archive's words this phone believes and carries: rule R18, and docs/archive.md 1.2. */
+/** Which of the archive's words this phone believes and carries: R18, and docs/archive.md 1.2. */
 
 import { isInForce, signersOf } from "./certificate.js";
 import { notUnderstood, octets, rows } from "./archive.js";

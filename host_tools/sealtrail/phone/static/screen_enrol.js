@@ -43,7 +43,7 @@ async function enrolBy(phone, text, done) {
     throw new InputError("That is no enrolment link.", "It contains #enrol= and a long code.");
   }
   say("enrol-state", "Setting up …");
-  // Asked for while a person is looking: without it the browser may clear the key when space is low.
+  // Asked for while a person is looking: without it the browser may clear the key.
   if (navigator.storage?.persist) await navigator.storage.persist();
   await phone.enrol(client);
   say("enrol-state", "This phone is set up.");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // @ts-check
-/** What all screens use of the document: elements by id, one screen at a time, the notice on top. */
+/** What all screens use of the document: elements by id, one screen at a time. */
 
 const SCREENS = ["screen-enrol", "screen-tags", "screen-visit", "screen-handover"];
 
@@ -87,6 +87,6 @@ export function onPress(id, work, tell) {
 export function faultWords(fault) {
   const hint = typeof fault?.hint === "string" ? fault.hint : "";
   if (hint || fault?.name?.endsWith("Refused")) return `${fault.message} ${hint}`.trim();
-  if (fault?.name === "QuotaExceededError") return "This phone's storage is full. Free some space.";
+  if (fault?.name === "QuotaExceededError") return "This phone is full. Free some space.";
   return `${fault?.message ?? fault}. Load this page anew.`;
 }

@@ -2,7 +2,15 @@
 // @ts-check
 /** Tickets as the archive gives them out, kept with keys that nobody can export. */
 
-import { advertId, advertName, FormError, holderOf, macKey, parseTicket, tidOf } from "./access.js";
+import {
+  advertId,
+  advertName,
+  FormError,
+  holderOf,
+  macKey,
+  parseTicket,
+  tidOf,
+} from "./access.js";
 import { notUnderstood, octets } from "./archive.js";
 import { isSame, toHex } from "./octets.js";
 import { LIMIT } from "./protocol.js";

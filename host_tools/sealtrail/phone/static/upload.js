@@ -54,8 +54,8 @@ export async function deliver(evidence, pouch, world) {
 }
 
 /**
- * Delivers everything that is due; what failed stays due, named. After the first sign of no network
- * the rest is left for another time. Throws nothing of the archive's.
+ * Delivers everything that is due; what failed stays due, named. After the first sign of no
+ * network the rest is left for another time. Throws nothing of the archive's.
  * @param {any} database
  * @param {(tag: string) => Promise<Delivered>} deliverOne
  * @returns {Promise<Delivered[]>}
