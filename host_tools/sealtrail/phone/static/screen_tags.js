@@ -11,7 +11,7 @@ import { isNameOf } from "./tickets.js";
 /** @typedef {import("./tickets.js").KeptTicket} KeptTicket */
 /** @typedef {(ticket: KeptTicket, device: any) => Promise<void>} Visit */
 
-const NOTHING = "Nothing waits. The archive has everything.";
+const NOTHING = "Nothing waits for upload.";
 
 /**
  * Prepares the buttons; *visit* goes to a tag that was chosen.

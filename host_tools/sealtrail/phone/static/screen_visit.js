@@ -9,6 +9,7 @@ import { tagWords, visitWords } from "./tag_words.js";
 import { Visitor } from "./visitor.js";
 import { WebLink } from "./web_link.js";
 
+const OFFERED = "The giver has signed. Now the receiver takes the box over.";
 const SIGNED = {
   "": "",
   offer: "You have given the box away. The receiver signs next.",
@@ -98,11 +99,12 @@ export class VisitScreen {
     const words = ready ? [...alarms, ...tagWords(ready)] : [];
     const items = words.map(({ text, level }) => make("li", `word ${level}`, text));
     element("tag-words").replaceChildren(...items);
-    sayIf("signed", SIGNED[view.signed]);
+    const isOffered = view.isOffered && state === "READY" && !view.signed;
+    sayIf("signed", SIGNED[view.signed] || (isOffered ? OFFERED : ""));
     const isReady = state === "READY";
     const mayHandOver = isReady && Boolean(ready.scope & SCOPE.SCOPE_HANDOVER);
     element("retry").hidden = state !== "TROUBLE";
-    element("give").hidden = !mayHandOver || view.isOffered;
+    element("give").hidden = !mayHandOver || view.signed === "offer";
     element("take").hidden = !mayHandOver || view.signed === "accept";
     element("leave").disabled = state === "SIGNING";
   }
