@@ -15,8 +15,10 @@ from sealwire.protocol import (
     SYNC,
 )
 from sealwire.sync import HostSync, SyncError, TagSync, pack_sync, parse_sync
+from tests import sync_census
 from tests.upy.access_sync_pipe import (
     CERTIFICATE,
+    RANDOM_CUTS,
     CutPipe,
     FakeTag,
     LinkCut,
@@ -27,6 +29,7 @@ from tests.upy.access_sync_pipe import (
     lossy_runs,
     make_chain,
     make_record,
+    random_cuts,
     run_link,
 )
 
@@ -58,7 +61,32 @@ def test_any_chunk_size_gives_the_same_records(chunk_size):
 
 
 def test_a_cut_at_every_frame_loses_nothing_and_doubles_nothing():
-    assert cut_at_every_frame(6, 16) > 80
+    count = cut_at_every_frame(6, 16)
+    assert count > 80
+    sync_census.note(sync_census.MEMORY, "every frame, CPython", count)
+
+
+def test_cuts_among_drops_repeats_and_reordering_are_all_clean():
+    count = random_cuts(RANDOM_CUTS)
+    assert count >= 500
+    sync_census.note(sync_census.MEMORY, "random, CPython", count)
+
+
+@pytest.mark.long
+def test_five_thousand_cuts_are_all_clean():
+    count = random_cuts(5_000, seed=2)
+    sync_census.note(sync_census.MEMORY, "long, CPython", count)
+
+
+def test_a_host_that_asks_once_more_for_what_it_holds_is_found_out(monkeypatch):
+    whole = sync.HostSync.__init__
+
+    def one_too_low(self, next_seq, prev_hash, credit):
+        whole(self, max(0, next_seq - 1), None, credit)
+
+    monkeypatch.setattr(sync.HostSync, "__init__", one_too_low)
+    with pytest.raises(AssertionError):
+        random_cuts(RANDOM_CUTS)
 
 
 def test_lost_and_repeated_commands_and_lost_frames_are_made_good():

@@ -14,6 +14,7 @@ from sealwire.sync import HostSync, SyncError, TagSync, parse_sync
 CERTIFICATE = b"certificate of a tag that is not there"
 _STEPS_MAX = 20_000
 _STEP_MS = 5
+RANDOM_CUTS = 500
 
 
 def head(major: int, value: int) -> bytes:
@@ -144,6 +145,38 @@ class CutPipe(Pipe):
         return [frame]
 
 
+class RoughPipe(LossyPipe):
+    """Cuts at a random frame of both ways; before that drops, repeats and swaps some."""
+
+    def __init__(self, seed: int, limit_max: int):
+        super().__init__(seed, 5, 2)
+        self._percent()
+        self.limit = (self._percent() * 100 + self._percent()) % limit_max
+        self.held_back = None
+
+    def command(self, frame: bytes) -> list:
+        self._count()
+        return super().command(frame)
+
+    def out(self, frame: bytes) -> list:
+        self._count()
+        if frame[0] != BULK:
+            return super().out(frame)
+        if self.held_back is not None:
+            frames, self.held_back = [frame, self.held_back], None
+            return frames
+        draw = self._percent()
+        if draw < 2:
+            self.held_back = frame  # comes after the next one
+            return []
+        return [frame, frame] if draw < 5 else super().out(frame)
+
+    def _count(self):
+        self.limit -= 1
+        if self.limit < 0:
+            raise LinkCut
+
+
 class Store:
     """Keeps records in order; counts those it was given twice or too late."""
 
@@ -222,8 +255,34 @@ def lossy_runs(count: int, seeds: int) -> int:
     return reconnect_count
 
 
+def random_cuts(count: int, seed: int = 1) -> int:
+    """Cuts at least *count* links at random frames, resuming each time. Returns the cuts.
+
+    A record lost, doubled or out of order, and a sync without an end, are AssertionErrors.
+    """
+    chain = make_chain(24, lambda seq: 140 + seq * 37 % 300)
+    cut_count = run = 0
+    while cut_count < count:
+        store = Store()
+        chunk_size = (16, 178, 240, 508)[run % 4]
+        run += 1
+        for attempt in range(400):
+            pipe = RoughPipe(seed * 7919 + run * 401 + attempt, 150 if chunk_size == 16 else 24)
+            try:
+                run_link(FakeTag(chain, chunk_size), store, pipe)
+                break
+            except LinkCut:
+                cut_count += 1
+            except SyncError as error:
+                assert error.args[0] in ("gap", "stalled"), error.args
+            assert store.records == chain[: len(store.records)]
+        assert store.records == chain, "%d of %d records" % (len(store.records), len(chain))
+    return cut_count
+
+
 def main() -> None:
-    print("cuts", cut_at_every_frame(12, 16), cut_at_every_frame(30, 240))
+    every = cut_at_every_frame(12, 16) + cut_at_every_frame(30, 240)
+    print("cuts", every + random_cuts(RANDOM_CUTS))
     print("reconnects", lossy_runs(40, 12))
     print("done")
 
