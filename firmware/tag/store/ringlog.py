@@ -94,7 +94,7 @@ class Ring:
     def open(self) -> None:
         """Recovers the ring: one read a sector, one of the newest; at most two programs.
 
-        Two reads if the hint holds. Raises RingError (encrypted, block size, too small,
+        One or two reads if the hint holds. Raises RingError (encrypted, block size, too small,
         foreign, geometry, mixed logs) and then has written nothing; OSError from the device.
         """
         self.flash.check()
@@ -139,6 +139,8 @@ class Ring:
             # The newest entry is what the user reads first: no search, no read for it.
             self._reader.place(found.sector, scan.sector_seq, scan.last_entry, self.next - 1)
             self._reader.hold(self.next - 1, scan.newest_entry())
+        elif found.before is not None and self.next > self.first:
+            ringread.hold_from(self, self._reader, scan.sector_seq - 1, found.before)
 
     def _remember(self):
         """Keeps where the newest sector is over the next reset. No promise rests on it."""

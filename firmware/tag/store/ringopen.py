@@ -2,7 +2,8 @@
 """Finds a ring's newest sector at boot: cold by every header, warm by a hint from a reset ago.
 
     cold   one header a sector, then the newest sector whole
-    warm   the sector of the hint whole, then the header of the next one: 2 reads
+    warm   the sector of the hint whole with the header of the next one behind it: 1 read;
+           at the end of the region that header, then the last two sectors whole: 2 reads
 
 A hint is believed only if flash shows the same log, sector and sector_seq there, and no sign
 of a successor: the next header is the one of a lap ago, or blank in the first lap. While the
@@ -13,6 +14,7 @@ that is stale, torn or foreign costs reads and changes nothing.
 from array import array
 
 from . import ringframe
+from .flashregion import SECTOR_SIZE
 from .ringframe import HEADER_SIZE
 from .ringscan import Scan, Survey
 from .sectormap import UNKNOWN
@@ -24,14 +26,16 @@ class Found:
     sector         the newest one; *scan* of it, *buffer* its content
     firsts         first index by sector, UNKNOWN where a warm start did not look
     is_next_valid  the sector after the newest carries a valid header
+    before         the sector before the newest, if it was read on the way; else None
     """
 
-    def __init__(self, sector: int, scan, buffer, firsts, is_next_valid: bool):
+    def __init__(self, sector: int, scan, buffer, firsts, is_next_valid: bool, before=None):
         self.sector = sector
         self.scan = scan
         self.buffer = buffer
         self.firsts = firsts
         self.is_next_valid = is_next_valid
+        self.before = before
 
     def firm_last_write(self, flash) -> None:
         """Programs the newest frame again, the same bits, so that weak zeros become firm.
@@ -52,12 +56,11 @@ def find(flash, sector_count: int, slot_count: int, size_max: int, hint) -> Foun
     *hint*: (log_id, sector, sector_seq, first index of the ring) or None. Raises RingError
     (foreign, geometry, mixed logs), OSError.
     """
-    buffer = bytearray(ringframe.slot_offset(slot_count))
-    found = None
     if hint is not None and hint[1] < sector_count:
-        found = _find_warm(flash, sector_count, slot_count, size_max, hint, buffer)
-    if found is not None:
-        return found
+        found = _find_warm(flash, sector_count, slot_count, size_max, hint)
+        if found is not None:
+            return found
+    buffer = bytearray(ringframe.slot_offset(slot_count))
     survey = Survey(flash, sector_count)
     if survey.newest is None:
         return None
@@ -66,15 +69,13 @@ def find(flash, sector_count: int, slot_count: int, size_max: int, hint) -> Foun
     return Found(survey.newest, scan, buffer, survey.firsts, survey.is_next_valid)
 
 
-def _find_warm(flash, sector_count, slot_count, size_max, hint, buffer):
+def _find_warm(flash, sector_count, slot_count, size_max, hint):
     log_id, sector, seq, first = hint
-    flash.read(sector, 0, buffer)
+    buffer, header, before = _read_both(flash, sector, sector_count)
     fields = ringframe.parse_header(buffer)
     if fields is None or (fields[0], fields[1], fields[4]) != (sector_count, seq, log_id):
         return None
     following = (sector + 1) % sector_count
-    header = bytearray(HEADER_SIZE)
-    flash.read(following, 0, header)
     firsts = array("I", [UNKNOWN] * sector_count)
     is_first_lap = seq < sector_count
     if is_first_lap:
@@ -90,4 +91,19 @@ def _find_warm(flash, sector_count, slot_count, size_max, hint, buffer):
         firsts[following] = old[2]
     firsts[sector] = fields[2]
     scan = Scan(buffer, slot_count, size_max)
-    return Found(sector, scan, buffer, firsts, not is_first_lap)
+    return Found(sector, scan, buffer, firsts, not is_first_lap, before)
+
+
+def _read_both(flash, sector, sector_count):
+    """Returns (*sector* whole, the header of the next one, the sector before or None)."""
+    if sector + 1 < sector_count:
+        buffer = bytearray(SECTOR_SIZE + HEADER_SIZE)
+        flash.read(sector, 0, buffer)
+        return buffer, buffer[SECTOR_SIZE:], None
+    # The next header is far off and costs a read of its own. So the sector before comes with
+    # this one, in case the newest entry stands there.
+    header = bytearray(HEADER_SIZE)
+    flash.read(0, 0, header)
+    buffer = bytearray(2 * SECTOR_SIZE)
+    flash.read(sector - 1, 0, buffer)
+    return buffer[SECTOR_SIZE:], header, buffer

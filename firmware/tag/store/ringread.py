@@ -121,13 +121,33 @@ def read_newest(ring, reader) -> tuple:
     if index < ring.first or reader.is_held(index):
         return reader.read(index)
     # Far from its sector's start, most likely: one read of the whole is cheaper than a walk.
-    sector, sector_seq, first, _ = ring.place_of(index)
+    # No header is asked for first, as a map that started warm would have to.
+    active, seq, first, _ = ring.place_of(ring.next)
     buffer = bytearray(ringframe.slot_offset(ring.slot_count))
-    ring.flash.read(sector, 0, buffer)
-    scan = Scan(buffer, ring.slot_count, ring.entry_size_max)
-    if scan.sector_seq != sector_seq or first + scan.entry_count - 1 != index:
-        return reader.read(index)
-    return scan.newest_entry()
+    for age in range(0 if index >= first else 1, ring.sector_count):
+        ring.flash.read((active - age) % ring.sector_count, 0, buffer)
+        scan = _scan_of(ring, seq - age, buffer)
+        if scan is None or scan.first + scan.entry_count != ring.next:
+            break  # something rotted: the map decides
+        if scan.entry_count:
+            return scan.newest_entry()
+    return reader.read(index)
+
+
+def hold_from(ring, reader, sector_seq: int, buffer) -> None:
+    """Keeps the newest entry of *ring* if *buffer*, sector *sector_seq* whole, ends with it."""
+    scan = _scan_of(ring, sector_seq, buffer)
+    if scan and scan.entry_count and scan.first + scan.entry_count == ring.next:
+        reader.hold(ring.next - 1, scan.newest_entry())
+
+
+def _scan_of(ring, sector_seq: int, buffer):
+    """Returns the Scan of a sector's content, None if it is not *sector_seq* of *ring*."""
+    fields = ringframe.parse_header(buffer)
+    expected = (ring.sector_count, sector_seq, ring.log_id)
+    if fields is None or (fields[0], fields[1], fields[4]) != expected:
+        return None
+    return Scan(buffer, ring.slot_count, ring.entry_size_max)
 
 
 def note_before(ring, index: int) -> tuple:
