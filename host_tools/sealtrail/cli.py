@@ -25,6 +25,7 @@ from sealtrail.commands import archive as cli_archive
 from sealtrail.commands import decommission as cli_decommission
 from sealtrail.commands import evidence as cli_evidence
 from sealtrail.commands import fleet as cli_fleet
+from sealtrail.commands import gateway as cli_gateway
 from sealtrail.commands import persons as cli_persons
 from sealtrail.commands import phone as cli_phone
 from sealtrail.commands import profiles as cli_profiles
@@ -73,7 +74,7 @@ app = typer.Typer(
 )
 for _part in (
     *(cli_fleet, cli_service, cli_persons, cli_tickets, cli_revoke, cli_profiles),
-    *(cli_tag, cli_decommission, cli_visit, cli_trip, cli_evidence, cli_upload),
+    *(cli_tag, cli_decommission, cli_visit, cli_gateway, cli_trip, cli_evidence, cli_upload),
     *(cli_archive, cli_phone),
 ):
     _part.add_to(app)

@@ -71,13 +71,17 @@ class ArchivePart:
             outcome = await errand.run(visitor, store, session.detail)
         self._alarms = outcome.alarms
 
-    def finish(self) -> dict[str, object]:
-        """Delivers what is due, of this tag and others; returns the field for programs."""
+    def warn_of_alarms(self) -> None:
+        """Says what the tag's answers to a receipt prove."""
         for name in self._alarms:
             self._session.warn(
                 f"{self._entry.serial} answers {name} to the archive's receipt: its log is not"
                 " what it was. Have it examined."
             )
+
+    def finish(self) -> dict[str, object]:
+        """Delivers what is due, of this tag and others; returns the field for programs."""
+        self.warn_of_alarms()
         if self._setting is None:
             return {}
         done = deliver_due(self._session, self._setting)

@@ -4,9 +4,8 @@
 # ruff: noqa: PLC0415 -- each command loads what it needs: --help stays fast
 
 import asyncio
-from collections.abc import Awaitable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from sealtrail.radio.sync import SyncOutcome
     from sealtrail.radio.visitor import Visitor
     from sealwire.access import Ready
-
-_T = TypeVar("_T")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -176,53 +173,25 @@ def sync(
       sealtrail sync --ticket ST-0001-qa-3 -o evidence.seal
       sealtrail sync --tag ST-0001 --archive https://archive.example --archive-token a.token
     """
-    from sealtrail.commands.known_statements import Rotations, add_known_statements
-    from sealtrail.evidence.trust import TrustStore
-    from sealtrail.radio.carry import tell_rotations
-    from sealtrail.radio.evidence_store import EvidenceStore
-    from sealtrail.radio.key_memory import HomeKeyMemory
-    from sealtrail.radio.sync import sync_tag
+    from sealtrail.commands.collect import collect
     from sealtrail.radio.visit import visitor_for
 
     session = session_of(context)
     entry = wallet_of(session).choose(ticket, tag)
     target = out or Path(f"{entry.serial}.seal")
-    trust = TrustStore(session.home)
-    folder = session.home.make(session.home.evidence)
-    store_path = folder / f"{entry.serial}-{entry.tid.hex()}.store"
     visitor = visitor_for(entry, wait)
     part = ArchivePart(session, entry, archive, archive_token)
-    part.begin(store_path)
-    with EvidenceStore(store_path, entry.certificate) as store:
-        # Durable before it is asked for: an answer to a number that was forgotten proves nothing.
-        nonce = trust.new_nonce(entry.tid, session.clock.now_ms())
-        rotations = Rotations(session.home, entry)
-        with radio_named(), session.progress(f"syncing {entry.serial}") as bar:
-
-            async def visiting() -> "SyncOutcome":
-                done = await sync_tag(
-                    visitor, store, nonce, lambda now: bar(now.next_seq, now.head_seq + 1)
-                )
-                why = await tell_rotations(visitor, rotations.due, rotations.note_taken)
-                if why:
-                    session.detail(f"the tag was not told of the fleet's new key: {why}")
-                await part.visit(visitor, store)
-                return done
-
-            outcome = asyncio.run(_closing(visitor, visiting()))
-        trust.note_answer(entry.tid, nonce, session.clock.now_ms())
-        HomeKeyMemory(session.home, entry.tid).learn(entry.certificate, store.records())
-        revoked = add_known_statements(session.home, store, entry.tid)
-        size = store.export(target)
-        gap_seq = store.first_missing()
-        is_whole = gap_seq > store.head_seq
+    with radio_named(), session.progress(f"syncing {entry.serial}") as bar:
+        done = asyncio.run(collect(session, entry, visitor, part, target, bar))
+    outcome, revoked = done.outcome, done.revoked
+    size, gap_seq, is_whole = done.size, done.gap_seq, done.is_whole
     session.say(
         f"{entry.serial}: {outcome.record_count} new records ({outcome.size:,} B),"
         f" last is {outcome.head_seq}"
     )
     session.say(f"{target} written, {size:,} B")
     condition = _told(session, entry.serial, visitor.ready)
-    if rotations.taken_count:
+    if done.rotations_told:
         session.say(f"{entry.serial} knows the fleet's new key")
     if revoked is not None:
         session.warn(
@@ -254,7 +223,7 @@ def sync(
             "overwritten_records": outcome.gone_count,
             **condition,
             **delivered,
-            "rotations_told": rotations.taken_count,
+            "rotations_told": done.rotations_told,
             "revoked_after": revoked.number(2) if revoked is not None else None,
         }
     )
@@ -273,10 +242,3 @@ def _refuse_partial(serial: str, outcome: "SyncOutcome") -> None:
             f"{serial}: the attested record {outcome.head_seq} is not the last one here",
             "Sync again.",
         )
-
-
-async def _closing(visitor: "Visitor", work: Awaitable[_T]) -> _T:
-    try:
-        return await work
-    finally:
-        await visitor.close()

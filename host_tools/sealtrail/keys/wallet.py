@@ -118,7 +118,7 @@ class Wallet:
         """
         if name is not None:
             return _matching(self.get(name), serial)
-        found = [entry for entry in self._candidates(serial) if self._is_live(entry)]
+        found = [entry for entry in self._candidates(serial) if self.is_live(entry)]
         if not found:
             what = f"for tag {serial} " if serial else ""
             raise AccessRefused(f"no ticket {what}on this computer", "Ask whoever issues them.")
@@ -134,7 +134,7 @@ class Wallet:
         entries = [self.get(name) for name in ours or names]
         return [entry for entry in entries if serial is None or entry.serial == serial]
 
-    def _is_live(self, entry: WalletEntry) -> bool:
+    def is_live(self, entry: WalletEntry) -> bool:
         """False for a ticket of an enrolment that this home has replaced."""
         current = self._home.tag(entry.serial) / "current"
         return not current.exists() or current.read_text("ascii").strip() == entry.tid.hex()

@@ -52,8 +52,13 @@ async def open_visit(entry: WalletEntry, scan_s: float, home: Home) -> AsyncIter
         await visitor.close()
 
 
-def visitor_for(entry: WalletEntry, scan_s: float, key_memory: KeyMemory | None = None) -> Visitor:
-    """A visitor that is not connected yet."""
+def visitor_for(
+    entry: WalletEntry,
+    scan_s: float,
+    key_memory: KeyMemory | None = None,
+    link: BleakLink | None = None,
+) -> Visitor:
+    """A visitor that is not connected yet; by *link*, else by one that scans itself."""
     ticket = VisitorTicket(
         tid=entry.tid,
         certificate=entry.certificate,
@@ -62,8 +67,8 @@ def visitor_for(entry: WalletEntry, scan_s: float, key_memory: KeyMemory | None 
         visit_keys=(entry.visit_key,),
         holder_key=entry.holder_key,
     )
-    link = BleakLink(AdvertFilter(ticket.visit_keys), scan_s)
-    return Visitor(ticket, link, key_memory=key_memory)
+    own = link or BleakLink(AdvertFilter(ticket.visit_keys), scan_s)
+    return Visitor(ticket, own, key_memory=key_memory)
 
 
 async def scan(entries: Sequence[WalletEntry], scan_s: float) -> list[SeenTag]:
