@@ -179,7 +179,7 @@ def test_ready_says_alarm_fill_refusals_and_a_lost_key(
 
     tag.recorder.fill_permille, tag.recorder.is_refusing = fill, is_refusing
     session = tag.session()
-    session._condition = Condition
+    session._handshake._condition = Condition
     session._key_roll.is_lost = is_lost
     visitor = PlainVisitor(session)
     assert visitor.connect() == protocol.OK

@@ -177,7 +177,7 @@ def test_a_cut_at_each_step_leaves_a_tag_that_takes_the_same_statement_again(
         cut.setattr(tag.state, "put", cutting(tag.state.put, steps))
         cut.setattr(tag.recorder, "custody_event", cutting(tag.recorder.custody_event, steps))
         with pytest.raises(Cut):
-            tag.session()._fleet_key.take(said)
+            tag.session()._commands[protocol.FLEET_NEXT](said, None)
     assert fleets.held()[1] == fleets.hash_of(1)
     assert visitor_of(tag).command(protocol.FLEET_NEXT, said) == (protocol.OK, b"")
     assert fleets.held() == (fleets.publics[1], fleets.hash_of(2))

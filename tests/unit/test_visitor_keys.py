@@ -47,9 +47,9 @@ async def offers(tag, memory=None, **changes):
     session, said = visitor.link.session, []
     answer = session._commands[protocol.KEYS]
 
-    def listening(args):
+    def listening(args, who):
         said.append(int.from_bytes(args, "big"))
-        return answer(args)
+        return answer(args, who)
 
     session._commands[protocol.KEYS] = listening
     offer = await visitor.offer(NOTE)
@@ -63,7 +63,7 @@ def answering(tag, content_of):
 
     def session():
         made = genuine()
-        made._commands[protocol.KEYS] = lambda args: (
+        made._commands[protocol.KEYS] = lambda args, who: (
             protocol.OK,
             content_of(int.from_bytes(args, "big")),
         )
