@@ -114,8 +114,8 @@ export class Pouch {
   /** @param {Kept} kept */
   async #keep(kept) {
     // A cut before this leaves the older pouch: what it holds is brought once more.
+    this.kept = kept; // at once: an upload and a visit may both be at work on it
     await this.database.write([{ store: "pouches", key: this.tag, value: kept }]);
-    this.kept = kept;
   }
 }
 

@@ -11,8 +11,9 @@ const VERSION = 1;
 const STORES = ["settings", "tags", "records", "statements", "pouches", "outbox"];
 
 /**
- * One change: *value* undefined deletes *key*.
- * @typedef {{store: string, key: IDBValidKey, value: unknown}} Change
+ * One change: *value* undefined deletes *key*; *merge*: fields put over those that are there.
+ * *ifMark*: only where the value that is there has this `mark`.
+ * @typedef {{store: string, key: any, value?: unknown, merge?: object, ifMark?: string}} Change
  */
 
 /** The database of this page. */
@@ -76,10 +77,7 @@ export class Database {
     const names = [...new Set(changes.map((one) => one.store))];
     const transaction = this.base.transaction(names, "readwrite", { durability: "strict" });
     const done = completed(transaction);
-    for (const { store, key, value } of changes) {
-      if (value === undefined) transaction.objectStore(store).delete(key);
-      else transaction.objectStore(store).put(value, key);
-    }
+    for (const change of changes) make(transaction.objectStore(change.store), change);
     return done;
   }
 
@@ -96,6 +94,35 @@ export class Database {
  */
 export function ofTag(tag) {
   return IDBKeyRange.bound([tag], [tag, []]); // an array sorts behind numbers and texts
+}
+
+/**
+ * Looking and writing are one transaction: nothing comes between them.
+ * @param {IDBObjectStore} store
+ * @param {Change} change
+ */
+function make(store, { key, value, merge, ifMark }) {
+  if (merge === undefined && ifMark === undefined) {
+    put(store, key, value);
+    return;
+  }
+  const request = store.get(key);
+  request.onsuccess = () => {
+    const held = request.result;
+    if (ifMark === undefined || held?.mark === ifMark) {
+      put(store, key, merge === undefined ? value : { ...held, ...merge });
+    }
+  };
+}
+
+/**
+ * @param {IDBObjectStore} store
+ * @param {IDBValidKey} key
+ * @param {unknown} value
+ */
+function put(store, key, value) {
+  if (value === undefined) store.delete(key);
+  else store.put(value, key);
 }
 
 /**

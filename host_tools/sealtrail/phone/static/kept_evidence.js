@@ -119,7 +119,9 @@ export class KeptEvidence {
 
   /** @param {import("./database.js").Change[]} changes */
   #writeDue(changes) {
-    const due = { store: "outbox", key: this.tag, value: { problem: "", isRefused: false } };
+    // What is added while an upload runs has another mark: it stays due behind that upload.
+    const mark = toHex(crypto.getRandomValues(new Uint8Array(8)));
+    const due = { store: "outbox", key: this.tag, value: { mark, problem: "" } };
     return this.database.write([...changes, due]);
   }
 }

@@ -25,6 +25,8 @@ export class Phone {
   tickets = [];
   /** @type {import("./certificate.js").FleetKey[]} */
   fleet = [];
+  /** @type {Map<string, Pouch>} */
+  pouches = new Map();
   /** @type {Promise<any> | null} an upload under way */
   uploading = null;
 
@@ -102,12 +104,11 @@ export class Phone {
    */
   async open(ticket) {
     const { database } = this;
-    const before = (await database.get("tags", ticket.tag)) ?? {};
     const { tag, serial, tid, certificate } = ticket;
-    const value = { ...before, serial, tid, certificate };
-    await database.write([{ store: "tags", key: tag, value }]);
+    await database.write([{ store: "tags", key: tag, merge: { serial, tid, certificate } }]);
+    const { known } = await database.get("tags", tag);
     const evidence = await KeptEvidence.open(database, tag, certificate);
-    return { evidence, pouch: await Pouch.load(database, tag), known: before.known ?? [] };
+    return { evidence, pouch: await this.#pouch(tag), known: known ?? [] };
   }
 
   /**
@@ -116,8 +117,7 @@ export class Phone {
    * @param {object} found
    */
   async note(tag, found) {
-    const before = await this.database.get("tags", tag);
-    await this.database.write([{ store: "tags", key: tag, value: { ...before, ...found } }]);
+    await this.database.write([{ store: "tags", key: tag, merge: found }]);
   }
 
   /** What is known of every tag, and which are due. */
@@ -138,13 +138,23 @@ export class Phone {
     return this.uploading;
   }
 
+  /**
+   * One object for each tag: an upload and a visit may use it at the same time.
+   * @param {string} tag
+   */
+  async #pouch(tag) {
+    const loaded = this.pouches.get(tag) ?? (await Pouch.load(this.database, tag));
+    if (!this.pouches.has(tag)) this.pouches.set(tag, loaded);
+    return this.pouches.get(tag);
+  }
+
   async #upload() {
     const { archive, database } = this;
     if (!this.fleet.length) await this.refreshFleet();
     return flush(database, async (tag) => {
       const { tid, certificate } = await database.get("tags", tag);
       const evidence = await KeptEvidence.open(database, tag, certificate);
-      const pouch = await Pouch.load(database, tag);
+      const pouch = await this.#pouch(tag);
       const world = { archive, fleet: this.fleet, nowMs: this.nowMs(), tid };
       return deliver(evidence, pouch, world);
     });

@@ -105,7 +105,8 @@ export class VisitScreen {
     const mayHandOver = isReady && Boolean(ready.scope & SCOPE.SCOPE_HANDOVER);
     element("retry").hidden = state !== "TROUBLE";
     element("give").hidden = !mayHandOver || view.signed === "offer";
-    element("take").hidden = !mayHandOver || view.signed === "accept";
+    element("take").hidden = !mayHandOver || view.signed !== "";
+    say("leave", ["READY", "TROUBLE", "DONE"].includes(state) ? "Done with this tag" : "Stop");
     element("leave").disabled = state === "SIGNING";
   }
 }

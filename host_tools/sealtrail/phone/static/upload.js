@@ -73,7 +73,7 @@ export async function flush(database, deliverOne) {
       const isRefused = fault instanceof EvidenceRefused;
       const problem = `${fault.message} ${fault.hint}`.trim();
       done.push({ tag, newCount: 0, headSeq: -1, receiptSeq: -1, problem, isRefused });
-      await database.write([{ store: "outbox", key: tag, value: { problem, isRefused } }]);
+      await database.write([{ store: "outbox", key: tag, merge: { problem } }]);
       if (fault instanceof LinkError) break;
     }
   }
@@ -87,13 +87,13 @@ export async function flush(database, deliverOne) {
  * @param {Delivered} delivered
  */
 async function settle(database, tag, before, delivered) {
-  const { problem, isRefused } = delivered;
-  const kept = await database.get("tags", tag);
-  const value = { ...kept, uploadedSeq: delivered.headSeq, receiptSeq: delivered.receiptSeq };
-  const changes = [{ store: "tags", key: tag, value }];
+  const { problem, headSeq, receiptSeq } = delivered;
+  const rest = problem ? { ...before, problem } : undefined;
   // A cut before this: the tag is still due, and is sent once more.
-  const rest = problem ? { ...before, problem, isRefused } : undefined;
-  await database.write([...changes, { store: "outbox", key: tag, value: rest }]);
+  await database.write([
+    { store: "tags", key: tag, merge: { uploadedSeq: headSeq, receiptSeq } },
+    { store: "outbox", key: tag, value: rest, ifMark: before.mark },
+  ]);
 }
 
 /**
