@@ -393,3 +393,31 @@ def test_a_journal_that_flash_refuses_counts_and_tells_it_when_it_takes_again(pa
     parts.recorder.seal_open_block()
     assert events_of(parts, labels.EVENT_LOG_FULL) == [[2]]
     assert parts.faults[0][1] == "journal errno 5"
+
+
+def test_a_count_that_flash_did_not_take_is_not_told_and_what_is_told_never_falls(parts):
+    def refuse(number: int, operation: object) -> int:
+        raise OSError(5)
+
+    fill(parts)
+    fill_to_refusal(parts)
+    for _ in range(4):
+        sample(parts)
+    parts.keys.before_op = refuse
+    for _ in range(6):
+        sample(parts)
+    # A receipt comes while the state store still fails: the log tells what it has refused.
+    parts.recorder.records.acknowledge(parts.recorder.records.head_seq)
+    assert sample(parts)
+    parts.recorder.seal_open_block()
+    parts.keys.before_op = None
+    told = [content[0] for content in events_of(parts, labels.EVENT_LOG_FULL)]
+    parts.reboot()
+    begin(parts)
+    assert max(told) <= parts.recorder.refused_count
+    fill_to_refusal(parts)
+    parts.recorder.records.acknowledge(parts.recorder.records.head_seq)
+    assert sample(parts)
+    parts.recorder.seal_open_block()
+    told = [content[0] for content in events_of(parts, labels.EVENT_LOG_FULL)]
+    assert told == sorted(told) and told[-1] == parts.recorder.refused_count

@@ -43,6 +43,7 @@ class LogSpace:
         self._records = records
         self._state = state
         self.refused_count = 0  # readings and events, since the enrolment
+        self.durable_count = 0  # of these, what a cut now would leave; only that may be told
         self.told_count = 0  # of these, what the newest LOG_FULL event says
         self.stage = TAKING
         self.session_count = 0  # visits without an event of their own, not told yet
@@ -56,6 +57,7 @@ class LogSpace:
         if kept is not None:
             fields = struct.unpack(_FORMAT, kept)
             self.refused_count, self.told_count, self.stage, self.session_count = fields
+        self.durable_count = self.refused_count
         self._is_calm = self.fill_permille < FILLING_PERMILLE
 
     def save(self) -> None:
@@ -65,6 +67,7 @@ class LogSpace:
                 _FORMAT, self.refused_count, self.told_count, self.stage, self.session_count
             )
             self._state.put(statestore.REFUSED, content)
+        self.durable_count = self.refused_count
 
     @property
     def fill_permille(self) -> int:

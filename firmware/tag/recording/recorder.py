@@ -236,8 +236,11 @@ class Recorder:
         return False
 
     def _tell_refused(self):
-        """A cut before the count told is durable: it is told once more."""
-        count = self.space.refused_count
+        """Tells what a cut cannot take back: else a later event would say less.
+
+        A cut before the count told is durable: it is told once more.
+        """
+        count = self.space.durable_count
         if self._take_event(self._uptime.now_ms(), labels.EVENT_LOG_FULL, [count]):
             self.space.told_count = count
             self._save_space()
@@ -256,7 +259,7 @@ class Recorder:
     def _tell_news(self):
         """What the newest record made worth an event: fill, losses, refusals of a failed flash."""
         space = self.space
-        if space.stage == TAKING and space.told_count != space.refused_count:
+        if space.stage == TAKING and space.told_count != space.durable_count:
             self._tell_refused()
         if not space.has_news:
             return
