@@ -11,7 +11,7 @@ import struct
 
 from micropython import const
 
-from .ringlog import RingError
+from .flashregion import RingError
 
 RECORD_ENTRY = const(1)
 _NEXT_SIZE = const(4)
@@ -104,6 +104,17 @@ class RecordLog:
     def read(self, seq: int) -> bytes:
         """Returns the record. Raises IndexError if it is not held, RingError, OSError."""
         return self._ring.read(seq)[1][_NEXT_SIZE:]
+
+    def first_readable(self, seq: int) -> int:
+        """Returns the first seq from *seq* on whose record is held and whole; head_seq + 1
+        without one. Raises OSError."""
+        for one in range(max(seq, self.first_seq), self.head_seq + 1):
+            try:
+                self.read(one)
+                return one
+            except (IndexError, RingError):
+                pass
+        return self.head_seq + 1
 
     def records(self, from_seq: int = 0):
         """Yields (seq, record) of what is held now, from *from_seq* on; appends may go on."""

@@ -1,20 +1,27 @@
 # SPDX-License-Identifier: MIT
 """Commands that read: STATUS, SYNC, ACK, ATTEST, KEYS, and the bulk stream of one session."""
 
+from micropython import const
+
 from sealwire import protocol
 from sealwire.protocol import BAD_FORM, BAD_STATE, NO_SCOPE, OK
 from sealwire.sync import TagSync, parse_sync
 
 from ..keys.keylist import list_keys
+from ..store.flashregion import RingError
+
+# What a record costs beyond its entries, which would be sealed later anyway.
+_SEAL_PRICE = const(200)
 
 
 class Reading:
     """One session's. Every command: (args, who) -> (code, content)."""
 
-    def __init__(self, recorder, trip, key_roll):
+    def __init__(self, recorder, trip, key_roll, budget):
         self._recorder = recorder
         self._trip = trip
         self._key_roll = key_roll
+        self._budget = budget  # ByteBudget
         self.restart()
 
     def restart(self) -> None:
@@ -25,8 +32,8 @@ class Reading:
         """The next bytes of the stream, None while there are none."""
         try:
             return self._stream.next_chunk(size_max)
-        except IndexError:
-            return None  # overwritten meanwhile: who asks again is told where to go on
+        except (IndexError, RingError):
+            return None  # overwritten meanwhile, or damaged: who asks again is told where to go on
 
     def status(self, args, who) -> tuple:
         """STATUS: the head's seq."""
@@ -39,7 +46,7 @@ class Reading:
             return NO_SCOPE, self._trip.from_seq.to_bytes(4, "big")  # T9
         # Who asks for what is there gets that; who holds it all gets the open block too.
         if self._stream.is_new or first_seq > self._recorder.head()[0]:
-            self._recorder.seal_open_block()
+            self._seal_for(who)
         head_seq, head_hash = self._recorder.head()
         if first_seq <= head_seq:
             try:
@@ -47,8 +54,21 @@ class Reading:
             except IndexError:
                 # Overwritten: receipted, or lost by a tag that was told to overwrite.
                 return BAD_STATE, self._recorder.records.first_seq.to_bytes(4, "big")
+            except RingError:
+                # Flash lost it: as gone as an overwritten one.
+                next_seq = self._recorder.records.first_readable(first_seq + 1)
+                return BAD_STATE, next_seq.to_bytes(4, "big")
         self._stream.begin(first_seq, credit, head_seq)
         return OK, (head_seq & 0xFFFFFFFF).to_bytes(4, "big") + head_hash
+
+    def _seal_for(self, who):
+        """D6: out of the visitor's own budget; else he gets what is sealed."""
+        if not self._budget.has(who.tno, _SEAL_PRICE):
+            return
+        head_seq = self._recorder.records.head_seq
+        self._recorder.seal_open_block()
+        if self._recorder.records.head_seq != head_seq:
+            self._budget.pay(who.tno, _SEAL_PRICE)
 
     def acknowledge(self, args, who) -> tuple:
         """ACK: durable up to a seq, and credit for more. Raises SyncError."""
