@@ -54,7 +54,7 @@ def test_commands_of_this_version_are_all_there() -> None:
         "|provision|clock|scan|status|trip start|trip end|sync|dump|handover offer"
         "|handover accept|verify|report|custody|upload|outbox show|ticket issue|ticket show"
         "|ticket revoke|profile check|profile show|coi check"
-        "|archive init|archive serve|archive show|archive use|archive push|phone"
+        "|archive init|archive serve|archive show|archive use|archive push|phone|gateway"
         "|archive client add|archive client revoke|archive client list"
     )
     assert {" ".join(one) for one in leaves()} == set(expected.split("|"))

@@ -56,7 +56,7 @@ class Ear:
         self._seen: dict[bytes, dict[str, tuple[BLEDevice, float]]] = {}
         self._scanner: BleakScanner | None = None
         self.opening = asyncio.Lock()  # adapters open one link at a time
-        self.last_heard_s = 0.0
+        self.last_heard_s = float("-inf")
 
     async def start(self) -> None:
         """Raises LinkError where there is no radio."""
