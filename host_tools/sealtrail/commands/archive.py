@@ -229,12 +229,13 @@ def client_list(context: typer.Context) -> None:
             one_line(one.name),
             one.role,
             "" if one.holder is None else one.holder.hex(),
+            "" if one.public_key is None else one.public_key.hex(),
             iso(one.made_ms),
             "" if one.revoked_ms is None else iso(one.revoked_ms),
         )
         for one in clients
     ]
-    heads = ("name", "role", "holder", "since", "revoked")
+    heads = ("name", "role", "holder", "key", "since", "revoked")
     session.table("clients", heads, rows)
     session.answer({"clients": [dict(zip(heads, row, strict=True)) for row in rows]})
 

@@ -3,6 +3,7 @@
 /** The list of this person's tags, what waits for upload, and the browser's chooser of devices. */
 
 import { InputError } from "./errors.js";
+import { toHex } from "./octets.js";
 import { GATT } from "./protocol.js";
 import { element, faultWords, make, onPress, say, sayIf, showScreen } from "./screens.js";
 import { agoWords, roleWords } from "./tag_words.js";
@@ -64,6 +65,7 @@ export async function drawTags(phone) {
   const waits = due.size === 1 ? "1 tag waits for upload." : `${due.size} tags wait for upload.`;
   say("upload-state", due.size ? `${waits} ${problems[0] ?? ""}`.trim() : NOTHING);
   say("who", phone.client ? phone.client.name : "");
+  say("phone-key", phone.key ? toHex(phone.key.publicKey) : "");
   say("storage-state", await storageWords());
 }
 
