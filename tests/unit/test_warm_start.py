@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Starting both logs from the RTC's memory: at most four reads, and never another end than cold."""
+"""Starting both logs from the RTC's memory: at most four reads, never another end than cold."""
 
 import random
 import struct
