@@ -2,6 +2,7 @@
 """`sealtrail phone` serves the page and passes on what the archive's documentation names."""
 
 import contextlib
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import httpx2
 import pytest
 import uvicorn
 
+from sealtrail import cli
 from sealtrail.archive.clients import PHONE
 from sealtrail.errors import UsageError
 from sealtrail.phone.enrolment import checked_page, enrolment_link, qr_lines
@@ -117,3 +119,14 @@ def test_a_page_that_cannot_be_one_is_refused(bad: str):
 def test_only_a_phone_has_a_page():
     with pytest.raises(UsageError):
         checked_page("https://dock.example", "gateway")
+
+
+def test_client_add_gives_out_a_link_that_its_token_opens(owner, capsys):
+    shop = Shop(owner)
+    shop.archive.close()
+    command = ["--home", str(shop.home.root), "--json", "archive", "client", "add", "ann"]
+    assert cli.main([*command, "--role", "phone", "--page", "http://dock.example"]) == 2
+    assert "https only" in capsys.readouterr().err
+    assert cli.main([*command, "--role", "phone", "--page", "https://dock.example"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["link"] == enrolment_link("https://dock.example", "ann", answer["token"])
