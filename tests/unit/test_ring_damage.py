@@ -11,6 +11,7 @@ COUNT = 6
 
 
 class NoTrip:
+    tno = 1
     trip = 0
     from_seq = 0
 
@@ -49,9 +50,10 @@ def damage(parts: TagParts, seqs) -> dict:
 
 
 def reading_of(parts: TagParts):
+    from tag.visit.budget import ByteBudget
     from tag.visit.reading import Reading
 
-    return Reading(parts.recorder, NoTrip, None)
+    return Reading(parts.recorder, NoTrip, None, ByteBudget(parts.uptime))
 
 
 def test_a_damaged_record_ends_the_stream_and_who_asks_again_is_sent_behind_it(parts):
