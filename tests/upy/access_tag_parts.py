@@ -120,7 +120,7 @@ class FakeRecorder:
             self.unsealed = []
         return True
 
-    def count_session(self):
+    def count_session(self, is_durable=True):
         self.session_count += 1
 
     def custody_event(self, code, content):

@@ -340,10 +340,14 @@ class Recorder:
         self._tell_news()
         return self.records.head_seq
 
-    def count_session(self) -> None:
-        """A visit that a log this full has no event for (S1): counted, told later."""
+    def count_session(self, is_durable: bool = True) -> None:
+        """A visit that gets no event of its own (S1): counted, told with a later record.
+
+        Not durable: who has spent his budget of bytes causes no write either (D3).
+        """
         self.space.count_session()
-        self._save_space()
+        if is_durable:
+            self._save_space()
 
     def has_event(self, code: int, from_seq: int) -> bool:
         """Whether an event *code* stands in a record from *from_seq* on; reads them all."""

@@ -10,8 +10,10 @@ from micropython import const
 from sealwire import access, labels
 
 from ..store import statestore
+from .budget import ByteBudget
 from .locks import TicketLocks
 
+_REVOCATION_PRICE = const(64)  # log bytes of the event, at most
 _REVOCATION_HEAD = const(7)  # u16 rev, u32 floor, u8 count; then u32 each
 
 
@@ -28,6 +30,7 @@ class Admission:
         self.floor = 0
         self.revoked = ()
         self.locks = TicketLocks(state, uptime)
+        self.budget = ByteBudget(uptime)  # of log bytes that visitors cause (D4)
 
     def load(self) -> bool:
         """Reads keys and state; call after the recorder began. False: not enrolled."""
@@ -79,6 +82,9 @@ class Admission:
         self._load_revocation()
         self._derive_visit_key()
         event = [self.rev, self.floor, list(self.revoked)]
+        if not self.budget.has(ticket.tno, _REVOCATION_PRICE):
+            return  # the state holds without its event
+        self.budget.pay(ticket.tno, _REVOCATION_PRICE)
         self._recorder.note_event(labels.EVENT_REVOCATION, event)
 
     def _load_revocation(self):

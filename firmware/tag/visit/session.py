@@ -9,9 +9,11 @@ repeats, itemising. A command of a later version passes these tests and answers 
 docs/access-protocol.md is normative.
 """
 
+from micropython import const
+
 from sealwire import access, cbor, frames, labels, profile, protocol
 from sealwire.envelope import RecordError
-from sealwire.protocol import BAD_FORM, BAD_STATE, FULL, NO_SCOPE, OK
+from sealwire.protocol import BAD_FORM, BAD_STATE, FULL, NO_SCOPE, OK, RATE
 from sealwire.sync import SyncError
 
 from ..keys.fleetkey import FleetKey
@@ -32,6 +34,16 @@ _ONCE = (
     protocol.ROLL,
     protocol.FLEET_NEXT,
 )
+# Log bytes that a command causes beside its arguments; paid when it was carried out (D4).
+_PRICE = {
+    protocol.OFFER: 180,
+    protocol.ACCEPT: 380,  # with the key roll
+    protocol.TRIP: 400,
+    protocol.TRIP_END: 60,
+    protocol.ROLL: 200,
+    protocol.FLEET_NEXT: 200,
+}
+_SESSION_PRICE = const(40)  # of its event
 # These alone do not make a visit worth an entry in the chain.
 _NOT_ITEMISED = (protocol.STATUS, protocol.ACK, protocol.BYE)
 
@@ -52,7 +64,7 @@ class AccessSession:
         self._who = None  # Visitor of the open session
         self._is_itemised = False
         self._done = None  # (op, hash of arguments, answer) of the last _ONCE command
-        self._reading = Reading(recorder, trip, key_roll)
+        self._reading = Reading(recorder, trip, key_roll, admission.budget)
         self.is_open = False
         self.is_closed = False  # the link is to be dropped once the answer is out
         self._commands = self._command_table()
@@ -158,8 +170,13 @@ class AccessSession:
         command = self._commands.get(op)
         if command is None:
             return BAD_STATE, b""
+        price = _PRICE[op] + len(args) if op in _PRICE else 0
+        if price and not self._admission.budget.has(self._who.tno, price):
+            return RATE, b""
         self._itemise(op)
         answer = self._carry_out(command, args)
+        if price and answer[0] == OK:
+            self._admission.budget.pay(self._who.tno, price)  # a bad signature costs none (D7)
         if op in _ONCE and answer[0] == OK:
             self._done = (op, fingerprint, answer)
         return answer
@@ -194,10 +211,14 @@ class AccessSession:
         if self._is_itemised or op in _NOT_ITEMISED:
             return
         self._is_itemised = True
+        who, budget = self._who, self._admission.budget
         if self._recorder.is_tight:
             self._recorder.count_session()
             return
-        who = self._who
+        if not budget.has(who.tno, _SESSION_PRICE):
+            self._recorder.count_session(False)
+            return
+        budget.pay(who.tno, _SESSION_PRICE)
         content = [who.tno, who.holder[:8], who.role, 1 if who.is_sure() else 0]
         self._recorder.note_event(labels.EVENT_SESSION, content)
 
