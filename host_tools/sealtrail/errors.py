@@ -8,6 +8,7 @@
     │   └── UnreadableEvidence           the file is empty, or ends inside an item
     ├── Incomplete                  3    valid, but not proved complete
     ├── LinkError                   4    device, radio or network failed; safe to repeat
+    │   ├── TagAbsent                    nothing of the tag was heard on the air
     │   ├── DeviceError                  the tag answered, and said no
     │   └── UploadError                  the capture server refused or did not answer
     ├── AccessRefused               5    ticket, door or right refused
@@ -81,6 +82,10 @@ class LinkError(SealtrailError):
     """A device, a radio link or a network failed. Repeating is safe."""
 
     exit_code = 4
+
+
+class TagAbsent(LinkError):
+    """The tag was looked for as long as was asked, and not heard."""
 
 
 class DeviceError(LinkError):

@@ -5,7 +5,7 @@ import dataclasses
 
 import pytest
 
-from sealtrail.errors import AccessRefused, DeviceError, EvidenceRefused, LinkError
+from sealtrail.errors import AccessRefused, DeviceError, EvidenceRefused, LinkError, TagAbsent
 from sealtrail.radio.evidence_store import EvidenceStore
 from sealtrail.radio.sync import sync_tag
 from sealtrail.radio.visitor import DockNote, Visitor
@@ -181,7 +181,7 @@ async def test_nothing_is_acknowledged_before_it_is_on_the_disk(shipment):
         receive = visitor.link.session.receive
 
         def watch(message):
-            _, body = visitor.link.session._from_visitor.open(protocol.COMMAND, message)
+            _, body = visitor.link.session._who.from_visitor.open(protocol.COMMAND, message)
             if body[0] == protocol.ACK:
                 acknowledged.append((int.from_bytes(body[1:5], "big"), store.first_missing()))
             return receive(message)
@@ -239,6 +239,33 @@ async def test_a_tag_that_is_gone_ends_the_sync_after_bounded_tries(shipment):
     with shipment.store() as store, pytest.raises(LinkError):
         await sync_tag(visitor, store, NONCE)
     assert visitor.link.connect_count == 4
+
+
+async def _search_until_absent(shipment, first_absent):
+    """Syncs with a tag that is not heard from the search *first_absent* on; counts searches."""
+    visitor = shipment.visitor()
+    link = visitor.link
+    link.cut_at = 3
+    connect = link.connect
+
+    async def connect_or_not():
+        if link.connect_count + 1 >= first_absent:
+            link.connect_count += 1
+            raise TagAbsent("not heard")
+        await connect()
+
+    link.connect = connect_or_not
+    with shipment.store() as store, pytest.raises(TagAbsent):
+        await sync_tag(visitor, store, NONCE)
+    return link.connect_count
+
+
+async def test_a_tag_that_was_never_heard_ends_the_sync_after_one_search(shipment):
+    assert await _search_until_absent(shipment, 1) == 1
+
+
+async def test_a_tag_lost_in_a_sync_is_searched_twice_more_and_no_longer(shipment):
+    assert await _search_until_absent(shipment, 2) == 3
 
 
 async def test_a_late_answer_to_another_command_does_not_disturb_a_sync(shipment):

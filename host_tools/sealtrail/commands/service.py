@@ -50,8 +50,13 @@ def service_cert(
 
     session = session_of(context)
     bits = service.usage_of(usage)
+    before = service.newest(session.home)
     made = service.certify(session.home, Vault(session.home), session.clock, days=days, usage=bits)
     session.say(_text(made))
+    if before is not None and made.number(3) < before.number(3):
+        was = iso(before.number(3) * 1000)
+        number = before.number(5)
+        session.warn(f"that is a shorter term than before: certificate {number} ran until {was}")
     session.answer(_json(made))
 
 

@@ -56,7 +56,7 @@ def trip_start(
     ] = None,
     tag: SerialOption = None,
     ticket: TicketOption = None,
-    wait: WaitOption = 15,
+    wait: WaitOption = 10,
 ) -> None:
     """Starts a trip: from now on the profile's rules count.
 
@@ -101,7 +101,7 @@ def trip_end(
     context: typer.Context,
     tag: SerialOption = None,
     ticket: TicketOption = None,
-    wait: WaitOption = 15,
+    wait: WaitOption = 10,
 ) -> None:
     """Ends the open trip. Tickets for this trip are dead from then on.
 
@@ -133,7 +133,7 @@ def handover_offer(
     ] = None,
     tag: SerialOption = None,
     ticket: TicketOption = None,
-    wait: WaitOption = 15,
+    wait: WaitOption = 10,
 ) -> None:
     """Signs that you give the shipper away, and leaves that at the tag.
 
@@ -158,7 +158,7 @@ def handover_accept(
     condition: ConditionOption = 0,
     tag: SerialOption = None,
     ticket: TicketOption = None,
-    wait: WaitOption = 15,
+    wait: WaitOption = 10,
 ) -> None:
     """Signs that you take the shipper over, naming the offer that waits at the tag.
 

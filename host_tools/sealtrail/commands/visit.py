@@ -85,7 +85,7 @@ def status(
     context: typer.Context,
     tag: SerialOption = None,
     ticket: TicketOption = None,
-    wait: WaitOption = 15,
+    wait: WaitOption = 10,
 ) -> None:
     """Asks a tag how it is: open trip, last record, whether it knows the time.
 
@@ -148,15 +148,18 @@ def sync(
         Path | None,
         typer.Option("--out", "-o", help="The evidence file to write.  [SERIAL.seal]"),
     ] = None,
-    wait: WaitOption = 15,
+    wait: WaitOption = 10,
     archive: ArchiveOption = None,
     archive_token: TokenOption = None,
 ) -> None:
     """Brings a tag's evidence here, and has the tag attest that this is all of it.
 
     Records are safe on this computer before the tag hears so. A lost link is taken up
-    again where it broke; so is a sync that was interrupted. The attestation answers a
-    number that this computer chose now: that is what lets `verify` here say "proved".
+    again where it broke; so is a sync that was interrupted. A tag that is not heard within
+    --wait seconds ends it; one that sends nothing for 10 s is connected to anew.
+
+    The attestation answers a number that this computer chose now: that is what lets
+    `verify` here say "proved".
     What this home knows goes into the file: who signed the handovers (`person add`), and
     the tag's revocation. A tag that has missed a `fleet rotate` is told of it.
 

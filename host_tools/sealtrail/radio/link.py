@@ -19,11 +19,11 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
 
-from sealtrail.errors import LinkError
+from sealtrail.errors import LinkError, TagAbsent
 from sealwire import access, protocol
 from sealwire.frames import FrameError, Joiner
 
-_SCAN_TIMEOUT_S = 15.0
+_SCAN_TIMEOUT_S = 10.0
 _FRESH_SCAN_S = 2.0
 _CONNECT_TIMEOUT_S = 10.0
 _OPEN_TIMEOUT_S = 13.0  # connecting and both subscriptions
@@ -111,9 +111,9 @@ class BleakLink:
         try:
             device = await self._find()
             if device is None:
-                raise LinkError(
-                    "the tag was not found on the air",
-                    "Bring it nearer; check that the ticket is for this tag.",
+                raise TagAbsent(
+                    f"the tag was not found on the air within {self._scan_timeout_s:g} s",
+                    "Bring it nearer, or look longer with --wait; is the ticket for this tag?",
                 )
             self._unreachable.add(device.address)
             async with asyncio.timeout(_OPEN_TIMEOUT_S):

@@ -9,11 +9,12 @@ believed is for `verify`, which needs neither radio nor tag.
 import asyncio
 from dataclasses import dataclass
 
-from sealtrail.errors import LinkError
+from sealtrail.errors import LinkError, TagAbsent
 from sealtrail.radio.evidence_store import EvidenceStore
 from sealtrail.radio.visitor import Attestation, Head, ProgressCallback, Visitor
 
 _FRUITLESS_MAX = 4  # connections in a row that brought no record
+_ABSENT_MAX = 2  # searches in a row without a sign of a tag that was connected before
 _ROUNDS_MAX = 4  # times the tag may seal more while it is being read
 _PAUSE_FIRST_S = 0.5
 _PAUSE_MAX_S = 8.0
@@ -39,23 +40,28 @@ async def sync_tag(
     """Syncs *store* to the tag's head and has the tag attest that head for *nonce* (16 B).
 
     All that it returns for is on the disk. Raises LinkError after four connections in a
-    row without a new record, and at once what repeating does not cure (AccessRefused,
-    EvidenceRefused, StorageError).
+    row without a new record; TagAbsent after the first search for a tag that this sync never
+    reached, and after two for one whose link it lost. Raises at once what repeating does not
+    cure (AccessRefused, EvidenceRefused, StorageError).
     """
     count_before, size_before = store.record_count, store.record_size
-    connection_count = fruitless_count = 0
+    connection_count = fruitless_count = absent_count = 0
+    was_reached = False
     while True:
         held_before = store.record_count
         try:
             if not visitor.is_connected:
                 connection_count += 1
                 await visitor.connect()
+            was_reached, absent_count = True, 0
             attestation = await _read_all(visitor, store, nonce, progress)
             break
-        except LinkError:
+        except LinkError as problem:
             await visitor.close()
             fruitless_count = 0 if store.record_count > held_before else fruitless_count + 1
-            if fruitless_count >= _FRUITLESS_MAX:
+            absent_count += isinstance(problem, TagAbsent)
+            is_gone = absent_count >= (_ABSENT_MAX if was_reached else 1)
+            if is_gone or fruitless_count >= _FRUITLESS_MAX:
                 raise
             await asyncio.sleep(min(_PAUSE_MAX_S, _PAUSE_FIRST_S * 2**fruitless_count))
     return SyncOutcome(
