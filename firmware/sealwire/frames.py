@@ -8,7 +8,14 @@ bulk frame is encrypted only: what it carries, records, is signed and hash-linke
 from .access import Hmac, is_equal
 from .aes import AesCtr
 from .compat import const
-from .protocol import BULK, BULK_FRAMES_MAX, BULK_HEAD_SIZE, MAC_SIZE, MESSAGE_SIZE_MAX
+from .protocol import (
+    BULK,
+    BULK_FRAMES_MAX,
+    BULK_HEAD_SIZE,
+    MAC_SIZE,
+    MESSAGE_SIZE_MAX,
+    VALUE_SIZE_MAX,
+)
 
 _HEAD_SIZE = const(3)
 _LAST = const(0x80)  # bit 7 of a control notification's first byte
@@ -56,7 +63,8 @@ class Sealer:
 
     def open_bulk(self, frame) -> tuple:
         """Returns (number, chunk). Raises FrameError if it cannot be a bulk frame."""
-        if len(frame) <= BULK_HEAD_SIZE or frame[0] != BULK:
+        # The upper end is that of an ATT value: a carrier that says more is none of ours.
+        if not BULK_HEAD_SIZE < len(frame) <= VALUE_SIZE_MAX or frame[0] != BULK:
             raise FrameError("form")
         number = int.from_bytes(frame[1:BULK_HEAD_SIZE], "big")
         return number, self._cipher.apply(BULK, number, memoryview(frame)[BULK_HEAD_SIZE:])

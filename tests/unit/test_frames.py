@@ -74,7 +74,10 @@ def test_bulk_frame_numbers_end_before_they_repeat():
         sealer().seal_bulk(0x1000000, b"one more")
 
 
-@pytest.mark.parametrize("frame", [b"", b"\x12\x00\x00\x00", b"\x11\x00\x00\x00\x00"])
+@pytest.mark.parametrize(
+    "frame",
+    [b"", b"\x12\x00\x00\x00", b"\x11\x00\x00\x00\x00", b"\x12" + bytes(512)],
+)
 def test_what_cannot_be_a_bulk_frame_is_refused(frame):
     with pytest.raises(FrameError):
         sealer().open_bulk(frame)
