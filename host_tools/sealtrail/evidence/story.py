@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sealtrail.evidence.contradictions import contradictions
 from sealtrail.evidence.custody_chain import CustodyJudge, persons_of
 from sealtrail.evidence.payload import FAULT_BASE, UNSIGNED, Payload
 from sealtrail.evidence.statements import ATTEST, SERVICE, RawStatement, withdrawn_kids
@@ -64,7 +65,7 @@ def tell(material: Material) -> VerifiedEvidence:
         trips=_trips(events),
         custody=custody.judge([event for event in events if event.proven]),
         freshness=material.freshness,
-        findings=_findings(material, timeline),
+        findings=(*_findings(material, timeline), *contradictions(events)),
         sha256=hashlib.sha256(material.raw).digest(),
         size=len(material.raw),
         raw=material.raw,
