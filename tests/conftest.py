@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Makes firmware modules importable on CPython, and prints the cut links of all workers."""
+"""Firmware modules importable on CPython; what all workers cut (power, links), in two lines."""
 
 import sys
 import types
@@ -7,22 +7,30 @@ import types
 import pytest
 
 from tests import sync_census
+from tests.power_loss.census import CENSUS
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node) -> None:
     """Takes over what one of pytest-xdist's workers counted."""
-    sync_census.take(getattr(node, "workeroutput", {}).get("sync_cuts", {}))
+    counted = getattr(node, "workeroutput", {})
+    CENSUS.update(counted.get("power_cuts", {}))
+    sync_census.take(counted.get("sync_cuts", {}))
 
 
 def pytest_sessionfinish(session) -> None:
     worker = getattr(session.config, "workeroutput", None)
     if worker is not None:
+        worker["power_cuts"] = {name: list(counts) for name, counts in CENSUS.items()}
         worker["sync_cuts"] = sync_census.CUTS
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
     """A cut that was not clean stands above as a failed test."""
+    if CENSUS:
+        states = sum(states for states, _ in CENSUS.values())
+        bad = sum(bad for _, bad in CENSUS.values())
+        terminalreporter.write_line(f"power cuts: {states} states, {bad} bad")
     if line := sync_census.line():
         terminalreporter.write_line(line)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sealtrail.archive_client.setting import ArchiveSetting
     from sealtrail.commands.output import Session
     from sealtrail.gateway.daemon import Limits
-    from sealtrail.gateway.log import LoggedSession
+    from sealtrail.commands.gateway_log import LoggedSession
     from sealtrail.gateway.round import Visited
     from sealtrail.gateway.schedule import Pace
     from sealtrail.keys.wallet import WalletEntry
@@ -67,7 +67,7 @@ def gateway(
     """
     from sealtrail.archive_client.setting import chosen
     from sealtrail.gateway.daemon import Limits
-    from sealtrail.gateway.log import LoggedSession
+    from sealtrail.commands.gateway_log import LoggedSession
     from sealtrail.gateway.schedule import Pace
 
     plain = session_of(context)

@@ -12,10 +12,11 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
+from sealtrail.clock import Clock
 from sealtrail.errors import LinkError, SealtrailError
 from sealtrail.gateway.ear import Ear
-from sealtrail.gateway.log import LoggedSession
 from sealtrail.gateway.metrics import Metrics
 from sealtrail.gateway.round import Visit, Visited, run_round
 from sealtrail.gateway.schedule import Pace, Schedule
@@ -24,6 +25,16 @@ _TICK_S = 1.0
 _GRACE_S = 4.0  # for what is under way when it is told to stop; then it is abandoned
 _END_S = 4.0  # for goodbyes
 _DEAF_S = 120.0  # without any advert: the scan may have died with the Bluetooth service
+
+
+class Log(Protocol):
+    """Where the daemon says what it does, and its clock."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    def event(self, name: str, **fields: object) -> None:
+        """One line: names and numbers, never secrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +51,7 @@ class Gateway:
 
     def __init__(
         self,
-        session: LoggedSession,
+        session: Log,
         serials: Mapping[bytes, str],
         ear: Ear,
         metrics: Metrics,
