@@ -6,13 +6,13 @@ Shapes are words joined by spaces, one for each member of the data array:
     u       unsigned integer        u2      0 to 2
     i       integer                 t32     text of at most 32 bytes
     b8      byte string of 8 bytes  b-480   byte string of 1 to 480 bytes
+    l8      array of at most 8 unsigned integers
 
-None: the event has no data. FREE: any CBOR item of the subset, or none.
+None: the event has no data.
 """
 
 from . import labels
 
-FREE = "*"
 TRIP_MAP = "trip"  # {1: trip number, 2: commitment of 32 bytes, 3: profile}
 
 UNKNOWN_CODE = "unknown event code"
@@ -39,20 +39,22 @@ SHAPES = {
     labels.EVENT_TRIP: TRIP_MAP,
     labels.EVENT_CONFIG: "b8",
     labels.EVENT_TRIP_END: "u",
-    labels.EVENT_CLOCK_CONTRADICTION: FREE,
-    labels.EVENT_FLEET_KEY: FREE,
-    labels.EVENT_RECEIPT_AHEAD: FREE,
-    labels.EVENT_RECEIPT_FORK: FREE,
-    labels.EVENT_CLOCK_RESET: FREE,
+    labels.EVENT_CLOCK_CONTRADICTION: "u",
+    labels.EVENT_FLEET_KEY: "b8",
+    labels.EVENT_RECEIPT_AHEAD: "u b32",
+    labels.EVENT_RECEIPT_FORK: "u b32",
+    labels.EVENT_CLOCK_RESET: None,
     labels.EVENT_SESSION: "u b8 u u",
     labels.EVENT_OFFER: "u b8 b-480",
     labels.EVENT_ACCEPT: "u b8 b-480",
     labels.EVENT_CLOCK_SET: "u i u",
-    labels.EVENT_RECEIPT: FREE,
+    labels.EVENT_RECEIPT: "u",
     labels.EVENT_LOCK: "u",
-    labels.EVENT_REVOCATION: FREE,
-    labels.EVENT_COUNTS: FREE,
-    labels.EVENT_CLAIM: FREE,
+    labels.EVENT_REVOCATION: "u u l8",
+    labels.EVENT_COUNTS: "u u u",
+    labels.EVENT_CLAIM: "u b8 u u u u",
+    labels.EVENT_ALARM_ACK: "u b8",
+    labels.EVENT_TIME_TOKEN: "b8 u b8",
 }
 
 
@@ -61,8 +63,6 @@ def judge(code: int, data: object) -> str | None:
     if code not in SHAPES:
         return UNKNOWN_CODE
     shape = SHAPES[code]
-    if shape == FREE:
-        return None
     if shape is None:
         return None if data is None else DATA_MALFORMED
     if shape == TRIP_MAP:
@@ -97,6 +97,10 @@ def _is(word: str, value: object) -> bool:
         return isinstance(value, int)
     if what == "t":
         return isinstance(value, str) and len(value.encode()) <= int(size)
+    if what == "l":
+        if not isinstance(value, list) or len(value) > int(size):
+            return False
+        return all([_is("u", member) for member in value])
     if not isinstance(value, bytes):
         return False
     if size.startswith("-"):

@@ -83,6 +83,8 @@ EVENT_LOCK = const(45)
 EVENT_REVOCATION = const(46)
 EVENT_COUNTS = const(47)
 EVENT_CLAIM = const(48)
+EVENT_ALARM_ACK = const(49)
+EVENT_TIME_TOKEN = const(50)
 
 # Reasons in ALARM_END.
 END_BACK_IN_LIMITS = const(0)

@@ -74,8 +74,6 @@ def test_event_table_has_the_shapes_of_the_code():
         shape = events.SHAPES[code]
         if shape is None:
             assert data == "none", name
-        elif shape == events.FREE:
-            assert data.startswith("any"), name
         elif shape == events.TRIP_MAP:
             assert data.startswith("map {1:"), name
         else:

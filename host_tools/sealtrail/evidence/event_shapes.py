@@ -25,9 +25,15 @@ def _integer(value: object) -> bool:
 
 
 U = _unsigned()
+
+
+def _tickets(value: object) -> bool:
+    return isinstance(value, list) and len(value) <= 8 and all(map(U, value))
+
+
 _HOLDER = _octets(8, 8)
 _STATEMENT = _octets(1, 480)
-# A tuple: the members of the data array. None: no data. "any": not judged.
+# A tuple: the members of the data array. None: no data.
 _SHAPES: dict[int, tuple[Check, ...] | str | None] = {
     1: (U, _text(32)),
     2: None,
@@ -49,12 +55,22 @@ _SHAPES: dict[int, tuple[Check, ...] | str | None] = {
     30: "trip",
     31: (_octets(8, 8),),
     32: (U,),
-    **dict.fromkeys((33, 34, 35, 36, 37, 44, 46, 47, 48), "any"),
+    33: (U,),
+    34: (_octets(8, 8),),
+    35: (U, _octets(32, 32)),
+    36: (U, _octets(32, 32)),
+    37: None,
     40: (U, _HOLDER, U, U),
     41: (U, _HOLDER, _STATEMENT),
     42: (U, _HOLDER, _STATEMENT),
     43: (U, _integer, U),
+    44: (U,),
     45: (U,),
+    46: (U, U, _tickets),
+    47: (U, U, U),
+    48: (U, _HOLDER, U, U, U, U),
+    49: (U, _HOLDER),
+    50: (_octets(8, 8), U, _HOLDER),
 }
 _TRIP = {1: U, 2: _octets(32, 32), 3: _octets(1, 480)}
 
@@ -64,8 +80,6 @@ def judge_event(code: int, content: object, has_content: bool) -> None:
     if code not in _SHAPES:
         raise Refusal("R4", "unknown event code", str(code))
     shape = _SHAPES[code]
-    if shape == "any":
-        return
     if shape is None:
         holds = not has_content
     elif isinstance(shape, str):

@@ -27,11 +27,19 @@ _PLAIN = {
     labels.EVENT_LOCK: "Access locked after failed attempts",
     labels.EVENT_REVOCATION: "Access rights revoked",
     labels.EVENT_COUNTS: "Counts of refused visitors",
-    labels.EVENT_CLAIM: "Custody claimed",
+    labels.EVENT_CLAIM: "Time claimed by a visitor, not proved",
+    labels.EVENT_ALARM_ACK: "Alarm acknowledged by a visitor",
+    labels.EVENT_TIME_TOKEN: "Time token of the archive taken",
 }
 # Everyday business of the tag: counted in the report, listed in the JSON file.
 ROUTINE = frozenset(
-    (labels.EVENT_SESSION, labels.EVENT_RECEIPT, labels.EVENT_COUNTS, labels.EVENT_CONFIG)
+    (
+        labels.EVENT_SESSION,
+        labels.EVENT_RECEIPT,
+        labels.EVENT_TIME_TOKEN,
+        labels.EVENT_COUNTS,
+        labels.EVENT_CONFIG,
+    )
 )
 
 

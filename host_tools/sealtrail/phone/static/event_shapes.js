@@ -59,7 +59,8 @@ const u = upTo();
 const holder = octets(8, 8);
 const statement = octets(1, 480);
 /** @type {Check} */
-const tickets = (value) => Array.isArray(value) && value.length <= 8 && value.every((one) => u(one));
+const tickets = (value) =>
+  Array.isArray(value) && value.length <= 8 && value.every((one) => u(one));
 
 // An array: the members of the data. null: no data.
 /** @type {Map<unknown, Check[] | "trip" | null>} */
