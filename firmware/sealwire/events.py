@@ -100,7 +100,7 @@ def _is(word: str, value: object) -> bool:
     if what == "l":
         if not isinstance(value, list) or len(value) > int(size):
             return False
-        return all([_is("u", member) for member in value])
+        return all(_is("u", member) for member in value)
     if not isinstance(value, bytes):
         return False
     if size.startswith("-"):

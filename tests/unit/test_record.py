@@ -132,7 +132,7 @@ READINGS = st.integers(-27_315, 100_000) | st.integers(1_000_001, 1_000_007)
 ENTRIES = st.lists(
     st.tuples(
         st.integers(0, 90_000),
-        st.lists(READINGS, min_size=1, max_size=4) | st.binary(max_size=200),
+        st.lists(READINGS, min_size=1, max_size=4) | st.binary(min_size=1, max_size=200),
     ),
     max_size=120,
 )
@@ -146,11 +146,12 @@ def test_what_fits_is_taken_and_every_record_is_within_1024_bytes(entries, up_ms
     for after_ms, content in entries:
         up_ms += after_ms
         if isinstance(content, bytes):
-            encoded = cbor.encode(content)
-            if not block.fits_event(up_ms, labels.EVENT_CLAIM, encoded):
+            offer = [1, bytes(8), content]
+            encoded = cbor.encode(offer)
+            if not block.fits_event(up_ms, labels.EVENT_OFFER, encoded):
                 break
-            block.add_event(up_ms, labels.EVENT_CLAIM, encoded)
-            events.append((up_ms, content))
+            block.add_event(up_ms, labels.EVENT_OFFER, encoded)
+            events.append((up_ms, offer))
         else:
             if not block.fits_sample(up_ms, content):
                 break
