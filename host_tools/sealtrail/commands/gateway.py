@@ -15,9 +15,9 @@ from sealtrail.errors import AccessRefused, EvidenceRefused, Incomplete, LinkErr
 
 if TYPE_CHECKING:
     from sealtrail.archive_client.setting import ArchiveSetting
+    from sealtrail.commands.gateway_log import LoggedSession
     from sealtrail.commands.output import Session
     from sealtrail.gateway.daemon import Limits
-    from sealtrail.commands.gateway_log import LoggedSession
     from sealtrail.gateway.round import Visited
     from sealtrail.gateway.schedule import Pace
     from sealtrail.keys.wallet import WalletEntry
@@ -66,8 +66,8 @@ def gateway(
       sealtrail gateway --once --json
     """
     from sealtrail.archive_client.setting import chosen
-    from sealtrail.gateway.daemon import Limits
     from sealtrail.commands.gateway_log import LoggedSession
+    from sealtrail.gateway.daemon import Limits
     from sealtrail.gateway.schedule import Pace
 
     plain = session_of(context)
