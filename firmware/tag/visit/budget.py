@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What visitors may cause: bytes of log (rule D4) and signatures of the tag (10, then 1 per 30 s).
+"""What visitors may cause in bytes of log (rule D4). Signatures are not rationed yet.
 
 Bytes are asked for before a command and paid after it, when it was carried out: so a bad
 signature never eats the custody budget (D7). Integers only; nothing is on flash.
@@ -13,8 +13,6 @@ TICKET_DAY_SIZE = const(4_096)
 ALL_BURST_SIZE = const(16_384)
 ALL_DAY_SIZE = const(24_576)
 TICKET_ROWS_MAX = const(8)
-WORK_BURST = const(10)
-WORK_DAY = const(2_880)  # one per 30 s
 
 
 class Bucket:

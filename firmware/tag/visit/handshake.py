@@ -59,7 +59,7 @@ def _is_of_open_trip(number, trip) -> bool:
 
 
 class Handshake:
-    """Serves one link until `visitor` is there. Nothing of it outlives the link."""
+    """Serves one link until `proof` gives a Visitor. Nothing of it outlives the link."""
 
     def __init__(self, admission, recorder, trip, clock, entropy, key_roll, condition=None):
         self._admission = admission
@@ -71,7 +71,6 @@ class Handshake:
         self._condition = condition  # has is_alarmed; None: nobody knows
         self._challenge = None  # (ticket, keys) between CHALLENGE and PROOF
         self._bad_doors = 0
-        self.visitor = None  # of the last good PROOF
 
     @property
     def is_closed(self) -> bool:
